@@ -1,0 +1,26 @@
+import type { Clock } from '../lib/clock.ts';
+
+/** 0 yes or ok; 1 the answer is no; 2 usage or configuration; 3 could not run. */
+export type ExitCode = 0 | 1 | 2 | 3;
+
+/**
+ * What a command may know of the world. `main.ts` makes the real one; tests make their own.
+ * Each command is a file that exports `add<Name>(program, cli)`: it declares its options on `program` and in its
+ * action calls `cli.finish(() => run<Name>(options, cli))`.
+ */
+export interface CliContext {
+  /** One line to standard output. */
+  readonly print: (line: string) => void;
+  /** One line to standard error. */
+  readonly complain: (line: string) => void;
+  /** Aborts on SIGINT and SIGTERM: end what runs, cleanly. */
+  readonly stop: AbortSignal;
+  /** Calls `listener` on each SIGHUP. */
+  readonly onHangup: (listener: () => void) => Disposable;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  /** Standard output's width when it is a terminal; undefined when it is not: then no colours, no redrawing. */
+  readonly terminalWidth: number | undefined;
+  /** Runs a command to its exit code. An error that escapes is printed and becomes 3. */
+  readonly finish: (run: () => Promise<ExitCode>) => Promise<void>;
+}

@@ -1,0 +1,64 @@
+import type { IncidentId, TargetId } from '../estate/ids.ts';
+import { unreachable } from '../lib/unreachable.ts';
+import type { Incident, JournalEvent } from './events.ts';
+import type { State } from './health.ts';
+import type { AnyReason } from './reason.ts';
+
+/** A target's state as last announced. */
+export interface TargetStatus {
+  readonly state: State;
+  readonly reason?: AnyReason;
+  readonly message: string;
+  /** When the state began. Epoch ms, UTC. */
+  readonly sinceMs: number;
+}
+
+/**
+ * What has been announced so far: the fold of the journal's events. A snapshot taken from it agrees with its `seq`
+ * exactly, which the hot columns, always a little ahead, do not. Rebuilt after a restart from the journal's heads.
+ */
+export class Board {
+  private readonly statuses = new Map<TargetId, TargetStatus>();
+  private readonly open = new Map<IncidentId, Incident>();
+  private newestSeq = 0;
+
+  /** `seq` of the newest event applied; 0 none. */
+  get seq(): number {
+    return this.newestSeq;
+  }
+
+  /** Undefined: nothing was ever announced of it, so it is `unknown`. */
+  statusOf(target: TargetId): TargetStatus | undefined {
+    return this.statuses.get(target);
+  }
+
+  /** Open incidents, oldest first. */
+  openIncidents(): readonly Incident[] {
+    return Array.from(this.open.values());
+  }
+
+  apply(event: JournalEvent): void {
+    this.newestSeq = Math.max(this.newestSeq, event.seq);
+    switch (event.kind) {
+      case 'target-state-changed':
+        this.statuses.set(event.target, {
+          state: event.to,
+          message: event.message,
+          sinceMs: event.sinceMs,
+          ...(event.reason === undefined ? {} : { reason: event.reason }),
+        });
+        return;
+      case 'incident-opened':
+      case 'incident-updated':
+        this.open.set(event.incident.id, event.incident);
+        return;
+      case 'incident-resolved':
+        this.open.delete(event.incident.id);
+        return;
+      case 'config-reloaded':
+        return;
+      default:
+        unreachable(event);
+    }
+  }
+}

@@ -1,0 +1,87 @@
+import { type EventKind, type IncidentSeverity, type JournalEvent, SEVERITIES } from '../core/events.ts';
+
+/** An event on the wire: the journal's, with every `…Ms` stamp as an ISO 8601 string named without its unit. */
+export type WireEvent = { readonly seq: number; readonly at: string; readonly kind: EventKind } & Readonly<
+  Record<string, unknown>
+>;
+
+/** What a client wants to see. All parts given must hold. Absent parts let everything through. */
+export interface FeedFilter {
+  readonly chain?: string;
+  readonly region?: string;
+  readonly store?: string;
+  readonly kinds?: readonly EventKind[];
+  /** Incidents below this are left out; events without a severity pass. */
+  readonly minSeverity?: IncidentSeverity;
+}
+
+/** A store in a snapshot or list: its targets by state, and since when the worst of them. */
+export interface WireStore {
+  readonly id: string;
+  readonly name: string;
+  readonly chain?: string;
+  readonly region?: string;
+  readonly city?: string;
+  /** The worst state among its targets that are known; `unknown` when none is. */
+  readonly state: string;
+  /** Since when its worst state holds; absent while `up` or `unknown`. ISO 8601. */
+  readonly since?: string;
+  readonly targets: Readonly<Record<'unknown' | 'up' | 'degraded' | 'down', number>>;
+}
+
+/** What holds after event `seq`: enough to draw a page; later `events` bring it forward. */
+export interface Snapshot {
+  readonly seq: number;
+  readonly at: string;
+  readonly targets: { readonly counts: Readonly<Record<'unknown' | 'up' | 'degraded' | 'down', number>> };
+  readonly stores: readonly WireStore[];
+  readonly incidents: readonly Readonly<Record<string, unknown>>[];
+}
+
+/** The events from `since` on are no longer kept; a snapshot follows. */
+export interface Gap {
+  readonly since: number;
+  readonly firstSeq: number;
+}
+
+export interface ServerToClient {
+  snapshot(snapshot: Snapshot): void;
+  events(events: readonly WireEvent[]): void;
+  gap(gap: Gap): void;
+}
+
+/** At most one frame of events per client in this time. Unit: ms. */
+export const FRAME_INTERVAL_MS = 200;
+
+/** The event as clients get it. `fooMs` becomes `foo`, an ISO 8601 string in UTC with milliseconds. */
+export function toWire(event: JournalEvent): WireEvent {
+  const { seq, atMs, kind, ...rest } = event;
+  return { seq, at: new Date(atMs).toISOString(), kind, ...stampsToIso(rest) };
+}
+
+/** Renames each `fooMs` epoch stamp (top level and nested objects) to `foo` in ISO 8601. */
+export function stampsToIso(value: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(value).map(([key, part]) => {
+      if (typeof part === 'number' && /(?:At|since)Ms$/.test(key)) {
+        return [key.slice(0, -2), new Date(part).toISOString()];
+      }
+      const isObject = typeof part === 'object' && part !== null && !Array.isArray(part);
+      return [key, isObject ? stampsToIso(part as Record<string, unknown>) : part];
+    }),
+  );
+}
+
+/** Whether `event` passes `filter`. Events about no place (`config-reloaded`) pass every place filter. */
+export function isWanted(event: JournalEvent, filter: FeedFilter): boolean {
+  if (filter.kinds !== undefined && !filter.kinds.includes(event.kind)) return false;
+  if ('incident' in event && filter.minSeverity !== undefined) {
+    if (SEVERITIES.indexOf(event.incident.severity) < SEVERITIES.indexOf(filter.minSeverity)) return false;
+  }
+  if (event.kind === 'config-reloaded') return true;
+  return (
+    (filter.chain === undefined || event.chain === filter.chain) &&
+    (filter.region === undefined || event.region === filter.region) &&
+    (filter.store === undefined || event.store === filter.store)
+  );
+}

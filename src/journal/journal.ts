@@ -1,0 +1,41 @@
+import type { EventDraft, JournalEvent } from '../core/events.ts';
+
+/**
+ * The append-only, hash-chained record of all that was confirmed. Sole source of truth: all else can be rebuilt
+ * from it. `seq` starts at 1 and has no gaps.
+ */
+export interface Journal extends AsyncDisposable {
+  /**
+   * Writes `drafts` in order, all or none, and resolves with them numbered once they are on disk (fsync).
+   * Calls that arrive together share one commit. Rejects with `JournalUnavailable` when nothing was written;
+   * the caller keeps the drafts and tries again.
+   */
+  append(drafts: readonly EventDraft[]): Promise<readonly JournalEvent[]>;
+  /** Up to `limit` events with `seq > since`, oldest first. Only events that are on disk. */
+  read(since: number, limit: number): readonly JournalEvent[];
+  /**
+   * The newest event of every subject that is not closed (see `subjectOf`), oldest first: what there is to know
+   * after a restart. Includes targets that are no longer in the settings.
+   */
+  heads(): readonly JournalEvent[];
+  /** `seq` of the newest event on disk; 0 when empty. */
+  readonly lastSeq: number;
+  /** `seq` of the oldest event kept; 1 unless retention removed some. */
+  readonly firstSeq: number;
+}
+
+/** Nothing was written: disk full, file gone, locked. `cause` has the store's own error. */
+export class JournalUnavailable extends Error {
+  override readonly name = 'JournalUnavailable';
+}
+
+/** What a check of a whole journal found. */
+export type Verification =
+  | { readonly kind: 'intact'; readonly events: number; readonly lastSeq: number; readonly headHash: string }
+  | {
+      readonly kind: 'damaged';
+      /** The first event that does not fit, if it can be told. */
+      readonly seq?: number;
+      /** One sentence: what does not fit, and what that means. */
+      readonly message: string;
+    };

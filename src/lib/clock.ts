@@ -1,0 +1,25 @@
+import { performance } from 'node:perf_hooks';
+
+/** A pending timer. Disposing it twice, or after it fired, does nothing. */
+export type Timer = Disposable;
+
+/**
+ * Time for the shell; the core takes time as an argument.
+ * `nowMs` is the wall clock (epoch ms, UTC) and may jump; `monotonicMs` never goes back and has no meaning
+ * outside this process. Intervals and time-outs use `monotonicMs`, stamps use `nowMs`.
+ */
+export interface Clock {
+  nowMs(): number;
+  monotonicMs(): number;
+  /** Calls `fire` once after at least `delayMs` (0 or more). Holds the process open until disposed. */
+  after(delayMs: number, fire: () => void): Timer;
+}
+
+export const systemClock: Clock = {
+  nowMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  after(delayMs, fire) {
+    const handle = setTimeout(fire, delayMs);
+    return { [Symbol.dispose]: () => clearTimeout(handle) };
+  },
+};

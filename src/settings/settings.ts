@@ -1,0 +1,74 @@
+import type { Policy } from '../core/health.ts';
+import type { Estate } from '../estate/estate.ts';
+
+/** What a token may do: each role includes the ones before it. */
+export const ROLES = ['viewer', 'operator', 'admin'] as const;
+export type Role = (typeof ROLES)[number];
+
+/** A bearer token. The secret itself is read once and kept as its SHA-256. */
+export interface Token {
+  readonly name: string;
+  readonly role: Role;
+  /** SHA-256 of the token, 32 bytes. */
+  readonly digest: Uint8Array;
+}
+
+/** A named probe configuration. */
+export interface Module {
+  readonly name: string;
+  /** Name of a registered prober. */
+  readonly prober: string;
+  /** Unit: ms. 1_000 or more. */
+  readonly intervalMs: number;
+  /** Unit: ms. More than 0, less than the interval. */
+  readonly timeoutMs: number;
+  /** How soon to look again while a change is not confirmed. Unit: ms. 100 or more, at most the interval. */
+  readonly retryIntervalMs: number;
+  readonly policy: Policy;
+  /** Whether `/metrics/targets` also has the module's `probe_http_*`, `probe_ssl_*`, … series. Default false. */
+  readonly detailedMetrics: boolean;
+  /** Checked against the prober's own options; defaults filled in. */
+  readonly options: unknown;
+}
+
+/** How much may be in flight at once. */
+export interface Limits {
+  /** Over all. Default 1000. */
+  readonly maxInFlight: number;
+  /** Towards one store. Default 4. */
+  readonly maxInFlightPerStore: number;
+}
+
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A whole configuration, checked and frozen. */
+export interface Settings {
+  /** The file it was read from; relative files are read against its folder. */
+  readonly file: string;
+  readonly baseDir: string;
+  readonly listen: ListenAddress;
+  readonly dataDir: string;
+  readonly tokens: readonly Token[];
+  readonly limits: Limits;
+  readonly modules: ReadonlyMap<string, Module>;
+  readonly estate: Estate;
+}
+
+/** One thing to change in a configuration. Lines and columns count from 1. */
+export interface SettingsProblem {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  /** Where in the document, e.g. `modules.terminal.interva1`. */
+  readonly path: string;
+  /** What is wrong with which value, and what to write instead. */
+  readonly message: string;
+}
+
+/** `file:line:column: message`, as editors and people read it. */
+export function formatProblem(problem: SettingsProblem): string {
+  return `${problem.file}:${problem.line}:${problem.column}: ${problem.message}`;
+}
