@@ -41,3 +41,19 @@ export interface Estate {
   readonly stores: ReadonlyMap<StoreId, Store>;
   readonly targets: ReadonlyMap<TargetId, Target>;
 }
+
+const SIZES = new WeakMap<Estate, ReadonlyMap<StoreId, number>>();
+
+/** How many targets each store has; stores without any are absent. Counted once for each estate. */
+export function storeSizes(estate: Estate): ReadonlyMap<StoreId, number> {
+  let sizes = SIZES.get(estate);
+  if (sizes === undefined) {
+    const counts = new Map<StoreId, number>();
+    for (const { store } of estate.targets.values()) {
+      if (store !== undefined) counts.set(store, (counts.get(store) ?? 0) + 1);
+    }
+    sizes = counts;
+    SIZES.set(estate, sizes);
+  }
+  return sizes;
+}
