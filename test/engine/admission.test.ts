@@ -60,7 +60,7 @@ describe('Admission', () => {
     ask('A-2', 'A');
     ask('B-1', 'B');
     for (let i = 0; i < 5; i++) releases[i]?.();
-    expect(order).toEqual(['first', 'A-1', 'B-1', 'A-2', 'A-dark']);
+    expect(order).toEqual(['first', 'B-1', 'A-1', 'A-2', 'A-dark']);
   });
 
   test('refuses to be released twice', () => {

@@ -1,0 +1,255 @@
+import { describe, expect, test } from '@jest/globals';
+import { TargetColumns } from '../../src/core/columns.ts';
+import { restoreHealth } from '../../src/core/health.ts';
+import type { Outcome } from '../../src/core/outcome.ts';
+import { Engine, type RunningModule, type TargetChange } from '../../src/engine/engine.ts';
+import type { Estate, Target } from '../../src/estate/estate.ts';
+import { toStoreId, toTargetId } from '../../src/estate/ids.ts';
+import type { Probe, ProbeRequest } from '../../src/probes/probe.ts';
+import type { Module } from '../../src/settings/settings.ts';
+import { FakeClock } from '../tools/fake-clock.ts';
+
+const MODULE: Module = {
+  name: 'terminal',
+  prober: 'tcp',
+  intervalMs: 30_000,
+  timeoutMs: 5_000,
+  retryIntervalMs: 2_000,
+  policy: { failAfter: 3, recoverAfter: 2, slowAfterMs: 1_000 },
+  detailedMetrics: false,
+  options: {},
+};
+const LIMITS = { maxInFlight: 1_000, maxInFlightPerStore: 4 };
+const GOOD: Outcome = { kind: 'answered', durationMs: 3, message: 'It answers in 3 ms.' };
+const REFUSED: Outcome = {
+  kind: 'failed',
+  reason: 'connect-refused',
+  durationMs: 1,
+  message: 'It refuses connections.',
+};
+const OURS: Outcome = { kind: 'inconclusive', reason: 'self-resources', message: 'No socket left.' };
+
+type Answer = Outcome | 'hang';
+
+/** A probe whose answers the test sets for each target; `hang` waits for the deadline as a real one does. */
+class ScriptedProbe implements Probe {
+  readonly answers = new Map<string, Answer>();
+  readonly started: { readonly id: string; readonly atMs: number }[] = [];
+  readonly running = new Set<string>();
+  private readonly clock: FakeClock;
+
+  constructor(clock: FakeClock) {
+    this.clock = clock;
+  }
+
+  async run(request: ProbeRequest, signal: AbortSignal) {
+    if (this.running.has(request.targetId)) throw new Error(`${request.targetId} is probed twice at once`);
+    this.started.push({ id: request.targetId, atMs: this.clock.monotonicMs() });
+    this.running.add(request.targetId);
+    try {
+      const answer = this.answers.get(request.targetId) ?? GOOD;
+      const outcome = answer === 'hang' ? await hang(signal) : answer;
+      return { outcome, phases: [], samples: [], trail: [] };
+    } finally {
+      this.running.delete(request.targetId);
+    }
+  }
+
+  async [Symbol.asyncDispose]() {}
+}
+
+function hang(signal: AbortSignal): Promise<Outcome> {
+  return new Promise((resolve, reject) => {
+    signal.addEventListener('abort', () => {
+      if (signal.reason.name !== 'TimeoutError') reject(signal.reason);
+      else resolve({ kind: 'failed', reason: 'connect-timeout', durationMs: 5_000, message: 'No answer.' });
+    });
+  });
+}
+
+function target(id: string, store?: string): Target {
+  const place = store === undefined ? {} : { store: toStoreId(store) };
+  return {
+    id: toTargetId(id),
+    module: 'terminal',
+    address: '127.0.0.1:1',
+    kind: 'terminal',
+    labels: {},
+    ...place,
+  };
+}
+
+const estateOf = (...targets: Target[]): Estate => ({
+  stores: new Map(),
+  targets: new Map(targets.map((each) => [each.id, each])),
+});
+
+function setUp(estate: Estate, options: { module?: Module; restore?: Record<string, 'up' | 'down'> } = {}) {
+  const clock = new FakeClock();
+  const probe = new ScriptedProbe(clock);
+  const changes: TargetChange[] = [];
+  const lateness: number[] = [];
+  const engine = new Engine(new TargetColumns(), LIMITS, clock, {
+    changed: (change) => changes.push(change),
+    probed: (_kind, _reason, latenessMs) => lateness.push(latenessMs),
+  });
+  const modules = new Map<string, RunningModule>([['terminal', { module: options.module ?? MODULE, probe }]]);
+  engine.watch(estate, modules, LIMITS, (id) => {
+    const state = options.restore?.[id];
+    return state === undefined ? undefined : { health: restoreHealth(state, 'connect-refused'), sinceMs: 1 };
+  });
+  const stateOf = (id: string) => engine.columns.stateAt(engine.columns.slotOf(toTargetId(id)) ?? -1);
+  const said = () => changes.map(({ target: { id }, transition }) => `${id} ${transition.to}`);
+  return { clock, probe, changes, lateness, engine, modules, stateOf, said };
+}
+
+describe('Engine', () => {
+  test('gives every target its first probe within one interval, spread over it', async () => {
+    const targets = Array.from({ length: 300 }, (_, i) => target(`T${i}`));
+    const { clock, probe, engine } = setUp(estateOf(...targets));
+    await clock.advance(15_000);
+    const half = new Set(probe.started.map(({ id }) => id)).size;
+    expect(half).toBeGreaterThan(100);
+    expect(half).toBeLessThan(200);
+    await clock.advance(15_010);
+    expect(new Set(probe.started.map(({ id }) => id)).size).toBe(300);
+    await engine[Symbol.asyncDispose]();
+  });
+
+  test('probes on a fixed grid: no drift over a hundred intervals', async () => {
+    const { clock, probe, engine } = setUp(estateOf(target('T1')), { restore: { T1: 'up' } });
+    await clock.advance(100 * 30_000);
+    const phases = probe.started.map(({ atMs }) => atMs % 30_000);
+    expect(phases.length).toBe(100);
+    expect(Math.max(...phases) - Math.min(...phases)).toBeLessThanOrEqual(10);
+    await engine[Symbol.asyncDispose]();
+  });
+
+  test('says down within one interval and the retries of the first failure, dated from the first failure', async () => {
+    const { clock, probe, engine, changes } = setUp(estateOf(target('T1')), { restore: { T1: 'up' } });
+    await clock.advance(60_000);
+    probe.answers.set('T1', REFUSED);
+    const brokenAtMs = clock.monotonicMs();
+    await clock.advance(30_000 + 2 * 2_000 + 100);
+    expect(changes).toHaveLength(1);
+    expect(changes[0]?.transition).toEqual({
+      from: 'up',
+      to: 'down',
+      reason: 'connect-refused',
+      flapping: false,
+    });
+    const first = probe.started.find(({ atMs }) => atMs >= brokenAtMs);
+    const [change] = changes;
+    expect((change?.atMs ?? 0) - (change?.sinceMs ?? 0)).toBe(4_000);
+    expect(first).toBeDefined();
+    await engine[Symbol.asyncDispose]();
+  });
+
+  test('looks again fast while a change is not confirmed, then goes back to its grid', async () => {
+    const { clock, probe, engine, said } = setUp(estateOf(target('T1')), { restore: { T1: 'up' } });
+    probe.answers.set('T1', REFUSED);
+    await clock.advance(90_000);
+    const gaps = probe.started.slice(1).map(({ atMs }, i) => atMs - (probe.started[i]?.atMs ?? 0));
+    expect(gaps.slice(0, 2).map((gap) => Math.round(gap / 100) * 100)).toEqual([2_000, 2_000]);
+    expect(gaps[2]).toBeGreaterThan(25_000);
+    expect(said()).toEqual(['T1 down']);
+    await engine[Symbol.asyncDispose]();
+  });
+
+  test('keeps one probe in flight per target while it hangs', async () => {
+    const { clock, probe, engine, said } = setUp(estateOf(target('T1')), { restore: { T1: 'up' } });
+    probe.answers.set('T1', 'hang');
+    await clock.advance(120_000);
+    expect(said()).toEqual(['T1 down']);
+    await engine[Symbol.asyncDispose]();
+  });
+
+  test('never lets our own faults change a state, and calls it unknown after three intervals without a verdict', async () => {
+    const { clock, probe, engine, changes, stateOf } = setUp(estateOf(target('T1')), {
+      restore: { T1: 'up' },
+    });
+    await clock.advance(30_010);
+    probe.answers.set('T1', OURS);
+    await clock.advance(60_000);
+    expect(changes).toEqual([]);
+    await clock.advance(60_000);
+    expect(stateOf('T1')).toBe('unknown');
+    expect(changes[0]?.transition.reason).toBe('self-resources');
+    await engine[Symbol.asyncDispose]();
+  });
+
+  test('turns an error of a prober into an inconclusive probe', async () => {
+    const { clock, probe, engine, changes } = setUp(estateOf(target('T1')), { restore: { T1: 'up' } });
+    probe.run = () => Promise.reject(new Error('a fault in the prober'));
+    await clock.advance(60_000);
+    expect(changes).toEqual([]);
+    expect(engine.columns.messageAt(0)).toContain('a fault in the prober');
+    await engine[Symbol.asyncDispose]();
+  });
+
+  test('says that we were stopped, not that the targets are down, after a long freeze', async () => {
+    const { clock, engine, changes } = setUp(estateOf(target('T1')), { restore: { T1: 'up' } });
+    await clock.advance(30_010);
+    clock.freeze(600_000);
+    await clock.advance(100);
+    expect(changes.map(({ transition }) => transition.to)).toEqual(['unknown']);
+    expect(changes[0]?.transition.reason).toBe('self-late');
+    await clock.advance(40_000);
+    expect(changes.at(-1)?.transition.to).toBe('up');
+    await engine[Symbol.asyncDispose]();
+  });
+
+  test('is not disturbed by a wall clock that jumps either way', async () => {
+    const { clock, probe, engine, changes } = setUp(estateOf(target('T1')), { restore: { T1: 'up' } });
+    await clock.advance(60_000);
+    clock.jumpWall(-86_400_000);
+    await clock.advance(60_000);
+    clock.jumpWall(3 * 86_400_000);
+    await clock.advance(60_000);
+    expect(changes).toEqual([]);
+    expect(probe.started).toHaveLength(6);
+    await engine[Symbol.asyncDispose]();
+  });
+
+  test('lets dark stores delay nobody else', async () => {
+    const dark = Array.from({ length: 400 }, (_, i) => target(`D${i}`, `dark-${i % 20}`));
+    const living = Array.from({ length: 50 }, (_, i) => target(`L${i}`, `living-${i % 5}`));
+    const { clock, probe, engine, lateness } = setUp(estateOf(...dark, ...living));
+    for (const { id } of dark) probe.answers.set(id, 'hang');
+    await clock.advance(120_000);
+    const byId = Map.groupBy(probe.started, ({ id }) => id);
+    for (const { id } of living) {
+      const starts = byId.get(id)?.map(({ atMs }) => atMs % 30_000) ?? [];
+      const grid = starts.filter((start) => Math.abs(start - (starts.at(-1) ?? 0)) <= 20);
+      expect(grid.length).toBeGreaterThanOrEqual(4);
+    }
+    expect(lateness.length).toBeGreaterThan(0);
+    await engine[Symbol.asyncDispose]();
+  });
+
+  test('keeps the state of what stays, starts what is new and ends what is gone on a reload', async () => {
+    const { clock, probe, engine, modules, said, stateOf } = setUp(estateOf(target('T1'), target('T2')));
+    probe.answers.set('T2', REFUSED);
+    await clock.advance(60_000);
+    expect(said()).toEqual(expect.arrayContaining(['T1 up', 'T2 down']));
+    engine.watch(estateOf(target('T1'), target('T3')), modules, LIMITS, () => undefined);
+    expect(said().at(-1)).toBe('T2 unknown');
+    expect(stateOf('T1')).toBe('up');
+    await clock.advance(60_000);
+    expect(stateOf('T3')).toBe('up');
+    expect(said().filter((line) => line.startsWith('T1'))).toEqual(['T1 up']);
+    await engine[Symbol.asyncDispose]();
+  });
+
+  test('ends its probes and timers when disposed', async () => {
+    const { clock, probe, engine } = setUp(estateOf(target('T1')));
+    probe.answers.set('T1', 'hang');
+    await clock.advance(30_010);
+    expect(probe.running.size).toBe(1);
+    await engine[Symbol.asyncDispose]();
+    expect(probe.running.size).toBe(0);
+    const count = probe.started.length;
+    await clock.advance(120_000);
+    expect(probe.started).toHaveLength(count);
+  });
+});
