@@ -29,6 +29,20 @@ export class JournalUnavailable extends Error {
   override readonly name = 'JournalUnavailable';
 }
 
+/** What is on disk is not what was written, or is no journal. `seq`: the first event that does not fit, if known. */
+export class JournalDamaged extends Error {
+  override readonly name = 'JournalDamaged';
+  readonly seq: number | undefined;
+
+  constructor(message: string, seq?: number, options?: ErrorOptions) {
+    super(message, options);
+    this.seq = seq;
+  }
+}
+
+/** The journal's file inside the data folder. */
+export const JOURNAL_FILE = 'journal.db';
+
 /** What a check of a whole journal found. */
 export type Verification =
   | { readonly kind: 'intact'; readonly events: number; readonly lastSeq: number; readonly headHash: string }
