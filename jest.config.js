@@ -13,6 +13,7 @@ export default {
       },
     ],
   },
+  reporters: ['default', '<rootDir>/test/tools/summary-reporter.js'],
   testTimeout: 60_000,
   workerIdleMemoryLimit: '1GB',
 };
