@@ -1,0 +1,304 @@
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { SelfReason } from '../core/reason.ts';
+import type { Clock, Timer } from '../lib/clock.ts';
+import { redact } from '../lib/redact.ts';
+
+/** What became of one ping. Every duration in ms. */
+export type Ping =
+  | { readonly kind: 'answered'; readonly rttMs: number; readonly sentAtMs: number }
+  /** It was sent and nothing came back. */
+  | { readonly kind: 'silent'; readonly sentAtMs: number }
+  /** The network answered in the host's place; `detail` is what it said. */
+  | { readonly kind: 'unreachable'; readonly detail: string; readonly sentAtMs: number }
+  /** Our own fault. */
+  | { readonly kind: 'not-sent'; readonly reason: SelfReason; readonly detail: string };
+
+export interface PingerSettings {
+  readonly program: string;
+  /** How long fping waits for an answer. Unit: ms. */
+  readonly timeoutMs: number;
+  /** Further arguments of fping, the same for every ping; never anything from a request. */
+  readonly args: readonly string[];
+  readonly clock: Clock;
+}
+
+/**
+ * Pings any number of hosts with few processes: requests are gathered for a short window and each batch is one run
+ * of fping, which reads the addresses from its standard input. The window grows with the runs in flight (silent
+ * hosts hold theirs open until the time-out), so that there are some ten of them at most, however many the hosts.
+ */
+export class Pinger implements AsyncDisposable {
+  private readonly settings: PingerSettings;
+  private readonly runs = new Set<Run>();
+  private gathered = new Map<string, Waiter[]>();
+  private window: Timer | undefined;
+  private closed = false;
+
+  private constructor(settings: PingerSettings) {
+    this.settings = settings;
+  }
+
+  /** A pinger that has been seen to work here. Throws `FpingFault` when fping is missing or cannot ping. */
+  static async open(settings: PingerSettings): Promise<Pinger> {
+    const pinger = new Pinger(settings);
+    await pinger.tryOut();
+    return pinger;
+  }
+
+  /**
+   * Sends one echo request to `ip`, an address literal. A `TimeoutError` abort settles it as silent or, when it had
+   * not been sent yet, as not sent in time; any other abort rejects with its reason.
+   */
+  ping(ip: string, signal: AbortSignal): Promise<Ping> {
+    if (this.closed) throw new Error('the pinger is closed');
+    return new Promise((resolve, reject) => {
+      const settle = (act: () => void): void => {
+        signal.removeEventListener('abort', onAbort);
+        waiter.settled = true;
+        act();
+      };
+      const waiter: Waiter = {
+        settled: false,
+        run: undefined,
+        answer: (ping) => settle(() => resolve(ping)),
+        refuse: (reason) => settle(() => reject(reason)),
+      };
+      const onAbort = (): void => {
+        const { run } = waiter;
+        if (!isTimeout(signal.reason)) waiter.refuse(signal.reason);
+        else if (run === undefined) waiter.answer(NOT_IN_TIME);
+        else waiter.answer({ kind: 'silent', sentAtMs: run.startedAtMs });
+        run?.endIfIdle();
+      };
+      signal.addEventListener('abort', onAbort);
+      if (signal.aborted) onAbort();
+      else this.gather(ip, waiter);
+    });
+  }
+
+  /** Ends every run; pings still open are answered as not sent. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.closed = true;
+    this.window?.[Symbol.dispose]();
+    for (const waiter of Array.from(this.gathered.values()).flat()) {
+      if (!waiter.settled)
+        waiter.answer({ kind: 'not-sent', reason: 'self-program', detail: 'fping was stopped' });
+    }
+    this.gathered.clear();
+    await Promise.all(Array.from(this.runs, (run) => run.kill()));
+  }
+
+  private gather(ip: string, waiter: Waiter): void {
+    const waiters = this.gathered.get(ip);
+    if (waiters === undefined) this.gathered.set(ip, [waiter]);
+    else waiters.push(waiter);
+    if (this.gathered.size >= MAX_HOSTS_PER_RUN) return this.launch();
+    this.window ??= this.settings.clock.after(this.windowMs(), () => this.launch());
+  }
+
+  private windowMs(): number {
+    const longestMs = Math.max(MIN_WINDOW_MS, this.settings.timeoutMs / 10);
+    return Math.min(MIN_WINDOW_MS * (1 + this.runs.size), longestMs);
+  }
+
+  private launch(): void {
+    this.window?.[Symbol.dispose]();
+    this.window = undefined;
+    const hosts = new Map<string, Waiter[]>();
+    for (const [ip, waiters] of this.gathered) {
+      const waiting = waiters.filter((waiter) => !waiter.settled);
+      if (waiting.length > 0) hosts.set(ip, waiting);
+    }
+    this.gathered = new Map();
+    if (hosts.size === 0) return;
+    const run = new Run(this.settings, hosts);
+    this.runs.add(run);
+    void run.ended.then(() => this.runs.delete(run));
+  }
+
+  /** Pings loopback once: whatever fping lacks (itself, a permission, a valid option), it says here. */
+  private async tryOut(): Promise<void> {
+    const { program, args } = this.settings;
+    const child = spawn(program, [...args, ...OUTPUT_ARGS, '-t', '200'], { stdio: 'pipe' });
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(args.includes('-6') ? '::1\n' : '127.0.0.1\n');
+    let works = false;
+    let complaint = '';
+    eachLine(child.stdout, (line) => (works ||= RESULT.test(line)));
+    eachLine(child.stderr, (line) => (complaint ||= line.trim()));
+    try {
+      await once(child, 'close', { signal: AbortSignal.timeout(TRY_OUT_MS) });
+    } catch (error) {
+      child.kill('SIGKILL');
+      if (nameOf(error) === 'AbortError')
+        throw new FpingFault('stuck', `it does not finish within ${TRY_OUT_MS / 1_000} s`);
+      throw new FpingFault(codeOf(error) === 'ENOENT' ? 'missing' : 'not-startable', String(codeOf(error)));
+    }
+    if (works) return;
+    const permitted = !/can't create.*socket/i.test(complaint);
+    throw new FpingFault(permitted ? 'unusable' : 'not-permitted', complaint || 'it ends without a word');
+  }
+}
+
+/** Why fping cannot be used here. The message is fping's or the system's own. */
+export class FpingFault extends Error {
+  override readonly name = 'FpingFault';
+  readonly fault: 'missing' | 'not-startable' | 'not-permitted' | 'unusable' | 'stuck';
+
+  constructor(fault: FpingFault['fault'], message: string) {
+    super(message);
+    this.fault = fault;
+  }
+}
+
+/** Whether an abort's reason says that time ran out, as that of `AbortSignal.timeout` does. */
+function isTimeout(reason: unknown): boolean {
+  return nameOf(reason) === 'TimeoutError';
+}
+
+function nameOf(error: unknown): unknown {
+  return typeof error === 'object' && error !== null && 'name' in error ? error.name : undefined;
+}
+
+function codeOf(error: unknown): unknown {
+  return typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+}
+
+/** One line a result, and what went wrong while sending on standard error; one request a host, no repeat. */
+const OUTPUT_ARGS = ['-e', '-r', '0', '-i', '0.1'] as const;
+const MIN_WINDOW_MS = 50;
+/** With a request each 0.1–0.2 ms the last of a batch leaves within 100 ms of the first. */
+const MAX_HOSTS_PER_RUN = 500;
+const TRY_OUT_MS = 5_000;
+const MAX_LINE_CHARS = 1_024;
+
+const RESULT = /^(\S+) is (?:alive \(([\d.e+-]+) ms\)|(unreachable)$)/;
+/** What fping adds, without ending the line, to the result of a host that answers from another address. */
+const FOREIGN_REPLY = / \[<- [^\]]*\]/g;
+const ICMP_REPLY = /(ICMP .+?) from (\S+) for ICMP Echo sent to (\S+)\s*$/;
+const HOST_TROUBLE = /(\S+): (?:error while sending ping: )?(.+)$/;
+
+const NOT_IN_TIME: Ping = {
+  kind: 'not-sent',
+  reason: 'self-late',
+  detail: 'the time was over before the ping could be sent',
+};
+
+interface Waiter {
+  settled: boolean;
+  run: Run | undefined;
+  answer(ping: Ping): void;
+  refuse(reason: unknown): void;
+}
+
+/** One fping process and the requests that wait for it. */
+class Run {
+  readonly startedAtMs: number;
+  /** Resolves when the process is gone. */
+  readonly ended: Promise<void>;
+  private readonly hosts: Map<string, Waiter[]>;
+  private readonly child: ChildProcessWithoutNullStreams;
+  private lastComplaint = '';
+
+  constructor(settings: PingerSettings, hosts: Map<string, Waiter[]>) {
+    this.hosts = hosts;
+    for (const waiter of Array.from(hosts.values()).flat()) waiter.run = this;
+    const timeoutArgs = ['-t', String(Math.ceil(settings.timeoutMs))];
+    this.child = spawn(settings.program, [...settings.args, ...OUTPUT_ARGS, ...timeoutArgs], {
+      stdio: 'pipe',
+    });
+    this.startedAtMs = settings.clock.monotonicMs();
+    eachLine(this.child.stdout, (line) => this.takeResult(line));
+    eachLine(this.child.stderr, (line) => this.takeComplaint(line.replace(FOREIGN_REPLY, '')));
+    // A process that dies early closes the pipe on us; its end is reported by 'close'.
+    this.child.stdin.on('error', () => undefined);
+    this.child.stdin.end(`${Array.from(hosts.keys()).join('\n')}\n`);
+    this.ended = new Promise((resolve) => {
+      this.child.once('error', (error) => {
+        const scarce = ['EMFILE', 'ENFILE', 'EAGAIN', 'ENOMEM'].includes(String(codeOf(error)));
+        this.fail(
+          scarce ? 'self-resources' : 'self-program',
+          `fping cannot be started (${String(codeOf(error))})`,
+        );
+        if (this.child.pid === undefined) resolve();
+      });
+      this.child.once('close', (code, signal) => {
+        const how = signal === null ? `with code ${String(code)}` : `by ${signal}`;
+        const why = this.lastComplaint === '' ? '' : `: ${this.lastComplaint}`;
+        this.fail('self-program', `fping ended ${how} before it told${why}`);
+        resolve();
+      });
+    });
+  }
+
+  /** Ends the process when nobody waits for it any more. */
+  endIfIdle(): void {
+    for (const waiters of this.hosts.values()) {
+      if (waiters.some((waiter) => !waiter.settled)) return;
+    }
+    this.child.kill('SIGKILL');
+  }
+
+  kill(): Promise<void> {
+    this.child.kill('SIGKILL');
+    return this.ended;
+  }
+
+  private takeResult(line: string): void {
+    const [, ip, rtt] = RESULT.exec(line) ?? [];
+    if (ip === undefined) return;
+    const rttMs = Number(rtt);
+    const sentAtMs = this.startedAtMs;
+    this.settle(ip, rtt === undefined ? { kind: 'silent', sentAtMs } : { kind: 'answered', rttMs, sentAtMs });
+  }
+
+  private takeComplaint(line: string): void {
+    const sentAtMs = this.startedAtMs;
+    const [, said, from, sentTo] = ICMP_REPLY.exec(line) ?? [];
+    if (said !== undefined && sentTo !== undefined) {
+      if (!/unreachable|prohibited|exceeded|parameter/i.test(said)) return;
+      return this.settle(sentTo, { kind: 'unreachable', detail: `${said} from ${from ?? ''}`, sentAtMs });
+    }
+    if (line.trim() === '') return;
+    this.lastComplaint = redact(line.trim());
+    const [, ip, error] = HOST_TROUBLE.exec(line) ?? [];
+    if (ip === undefined || error === undefined) return;
+    this.settle(ip, sendingFault(error, sentAtMs));
+  }
+
+  private settle(ip: string, ping: Ping): void {
+    const waiters = this.hosts.get(ip);
+    if (waiters === undefined) return;
+    this.hosts.delete(ip);
+    for (const waiter of waiters) if (!waiter.settled) waiter.answer(ping);
+    if (this.hosts.size === 0) this.child.kill('SIGKILL');
+  }
+
+  private fail(reason: SelfReason, detail: string): void {
+    for (const ip of Array.from(this.hosts.keys())) this.settle(ip, { kind: 'not-sent', reason, detail });
+  }
+}
+
+/** What the system's refusal to send means: mostly our own network, not the host. */
+function sendingFault(error: string, sentAtMs: number): Ping {
+  if (/no route to host|host is down|message too long/i.test(error)) {
+    return { kind: 'unreachable', detail: error, sentAtMs };
+  }
+  const reason = /no buffer space|cannot allocate/i.test(error) ? 'self-resources' : 'self-network';
+  return { kind: 'not-sent', reason, detail: error };
+}
+
+/** Calls `take` with each line of a child's output, cut at a bound. */
+function eachLine(stream: NodeJS.ReadableStream, take: (line: string) => void): void {
+  let rest = '';
+  stream.setEncoding('latin1');
+  stream.on('data', (chunk: string) => {
+    const lines = (rest + chunk).split('\n');
+    rest = (lines.pop() ?? '').slice(0, MAX_LINE_CHARS);
+    for (const line of lines) take(line.slice(0, MAX_LINE_CHARS));
+  });
+  stream.on('end', () => {
+    if (rest !== '') take(rest);
+  });
+}
