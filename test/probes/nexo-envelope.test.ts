@@ -1,4 +1,4 @@
-import { NexoCrypto } from '@adyen/api-library';
+import { NexoCrypto, Types } from '@adyen/api-library';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { deriveKeyMaterial, type NexoKey, openMessage, sealMessage } from '../../src/probes/nexo-envelope.ts';
@@ -16,9 +16,12 @@ const vendorKey = { AdyenCryptoVersion: 1, KeyIdentifier: 'kassa', KeyVersion: 3
 const MESSAGE =
   '{"SaleToPOIRequest":{"MessageHeader":{"ProtocolVersion":"3.0","MessageClass":"Service","MessageCategory":"Diagnosis","MessageType":"Request","ServiceID":"0000000001","SaleID":"kassavakt","POIID":"V400m-000000001"},"DiagnosisRequest":{"HostDiagnosisFlag":true}}}';
 const NONCE = Buffer.from('000102030405060708090a0b0c0d0e0f', 'hex');
-const header = { MessageCategory: 'Diagnosis', ServiceID: '1', SaleID: 's', POIID: 'p' } as Parameters<
-  typeof NexoCrypto.encrypt
->[0];
+const header: Types.terminal.MessageHeader = {
+  MessageCategory: Types.terminal.MessageCategoryType.Diagnosis,
+  MessageClass: Types.terminal.MessageClassType.Service,
+  MessageType: Types.terminal.MessageType.Response,
+  POIID: 'V400m-000000001',
+};
 
 describe('the envelope of the local Terminal API', () => {
   test('derives the keys of the test vector', () => {
