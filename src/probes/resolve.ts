@@ -1,119 +1,264 @@
-import { lookup } from 'node:dns/promises';
-import { isIP, isIPv4 } from 'node:net';
+import { Resolver } from 'node:dns/promises';
+import { readFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
+import { networkInterfaces, platform } from 'node:os';
+import { performance } from 'node:perf_hooks';
+import { z } from 'zod';
 import type { Sample } from '../core/measurements.ts';
-import type { Reason, SelfReason } from '../core/reason.ts';
-import { err, ok, type Result } from '../lib/result.ts';
+import { fnv1a } from '../lib/hash.ts';
 
-/** Which of a name's addresses is probed; one alone, never a second attempt (as blackbox_exporter chooses). */
-export interface IpChoice {
-  readonly preferred: 'ip4' | 'ip6';
-  /** Take the other family when the name has no address of the preferred one. */
-  readonly fallback: boolean;
+/** blackbox_exporter's options of address choice, for the probers' own option lists. */
+export const ipOptions = {
+  preferred_ip_protocol: z
+    .enum(['ip4', 'ip6'])
+    .default('ip6')
+    .describe('Which addresses of a name to prefer'),
+  ip_protocol_fallback: z
+    .boolean()
+    .default(true)
+    .describe('Take the other kind when a name, or this machine, has none of the preferred'),
+};
+
+export interface IpPreference {
+  readonly preferred_ip_protocol: 'ip4' | 'ip6';
+  readonly ip_protocol_fallback: boolean;
 }
 
-export interface ResolvedAddress {
-  /** A literal. */
-  readonly ip: string;
-  readonly family: 4 | 6;
-}
-
-/** Why there is no address: the name's fault or our resolver's. `message` is one plain sentence. */
-export interface ResolveFault {
-  readonly reason: Extract<Reason, 'dns'> | Extract<SelfReason, 'self-resolver'>;
-  readonly message: string;
-}
+/** What a name came to. */
+export type Resolved =
+  | { readonly kind: 'address'; readonly address: string; readonly family: 4 | 6 }
+  /** The name has no address: the answer of a name server that works. */
+  | { readonly kind: 'failed'; readonly message: string }
+  /** Our resolver gave no answer, so nothing can be said of the name. */
+  | { readonly kind: 'no-answer'; readonly message: string }
+  | { readonly kind: 'aborted' };
 
 /**
- * The address to probe. A literal needs no resolver. A `TimeoutError` abort is the resolver's fault, since nobody
- * else was asked; any other abort rejects with its reason.
+ * The one address to probe: of the preferred kind if there is one, else of the other if fallback allows. A literal is
+ * itself, whatever is preferred. Asks the machine's name servers directly (c-ares), because the system's own
+ * `getaddrinfo` would occupy one of four threads that file access needs too; reads the hosts file and applies search
+ * domains as it would. SERVFAIL counts as our resolver's failure: it says just as well that the uplink is gone.
+ * `servers`, for tests, are asked in place of the machine's.
  */
 export async function resolveHost(
   host: string,
-  choice: IpChoice,
+  preference: IpPreference,
   signal: AbortSignal,
-): Promise<Result<ResolvedAddress, ResolveFault>> {
-  const literal = isIP(host);
-  if (literal !== 0) return choose(host, [{ ip: host, family: literal === 6 ? 6 : 4 }], choice);
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener('abort', onAbort, { once: true });
-  if (signal.aborted) onAbort();
+  servers?: readonly string[],
+): Promise<Resolved> {
+  const literal = isIP(host.split('%', 1)[0] ?? '');
+  if (literal === 4 || literal === 6) return { kind: 'address', address: host, family: literal };
+  const local = await localFacts();
+  if (signal.aborted) return { kind: 'aborted' };
+  const name = host.toLowerCase().replace(/\.$/, '');
+  const fixed = local.hosts.get(name) ?? (/(^|\.)localhost$/.test(name) ? LOOPBACK : undefined);
+  if (fixed !== undefined) return choose(host, fixed, preference);
+
+  const resolver = new Resolver({ timeout: 2_000, tries: 2 });
+  if (servers !== undefined) resolver.setServers(servers);
+  const cancel = (): void => resolver.cancel();
+  signal.addEventListener('abort', cancel, { once: true });
   try {
-    const found = await Promise.race([aborted.promise, lookup(host, { all: true, order: 'verbatim' })]);
-    return choose(host, found.map(toResolved), choice);
-  } catch (error) {
-    if (!signal.aborted) return err(faultOf(host, error));
-    if (property(error, 'name') !== 'TimeoutError') throw error;
-    return err({
-      reason: 'self-resolver',
-      message: `The monitor's name server did not say in time which address ${host} has.`,
-    });
+    let worst: Lookup | undefined;
+    for (const candidate of candidates(host, local)) {
+      const found = await lookUp(resolver, candidate, preference);
+      if (signal.aborted) return { kind: 'aborted' };
+      if (found.addresses.length > 0) return choose(host, found.addresses, preference);
+      if (worst?.trouble === undefined) worst = found;
+    }
+    return nothingFound(host, worst?.trouble, preference);
   } finally {
-    signal.removeEventListener('abort', onAbort);
+    signal.removeEventListener('abort', cancel);
   }
 }
 
-/** `probe_dns_lookup_time_seconds`, `probe_ip_protocol` and `probe_ip_addr_hash`; the last two 0 without address. */
-export function addressSamples(address: ResolvedAddress | undefined, lookupMs: number): readonly Sample[] {
+/** blackbox_exporter's measurements of the address that was chosen; both 0 when there is none. */
+export function addressSamples(
+  chosen: { readonly address: string; readonly family: 4 | 6 } | undefined,
+  lookupMs: number,
+): readonly Sample[] {
   return [
     { name: 'probe_dns_lookup_time_seconds', value: lookupMs / 1_000 },
-    { name: 'probe_ip_protocol', value: address?.family ?? 0 },
-    { name: 'probe_ip_addr_hash', value: address === undefined ? 0 : hashOfIp(address.ip) },
+    { name: 'probe_ip_protocol', value: chosen?.family ?? 0 },
+    {
+      name: 'probe_ip_addr_hash',
+      value: chosen === undefined ? 0 : fnv1a(String.fromCharCode(...addressBytes(chosen.address))),
+    },
   ];
 }
 
-function choose(
-  host: string,
-  found: readonly ResolvedAddress[],
-  { preferred, fallback }: IpChoice,
-): Result<ResolvedAddress, ResolveFault> {
-  const wanted = found.find(({ family }) => family === (preferred === 'ip6' ? 6 : 4));
-  const address = wanted ?? (fallback ? found[0] : undefined);
-  if (address !== undefined) return ok(address);
-  const version = preferred === 'ip6' ? 'IPv6' : 'IPv4';
-  return err({
-    reason: 'dns',
-    message: `${host} has no ${version} address, and the module allows no other.`,
-  });
-}
-
-function toResolved({
-  address,
-  family,
-}: {
+interface Address {
   readonly address: string;
-  readonly family: number;
-}): ResolvedAddress {
-  return { ip: address, family: family === 6 ? 6 : 4 };
+  readonly family: 4 | 6;
 }
 
-function faultOf(host: string, error: unknown): ResolveFault {
-  const code = String(property(error, 'code'));
-  if (code === 'ENOTFOUND' || code === 'ENODATA' || code === 'EAI_NODATA') {
-    return { reason: 'dns', message: `The name ${host} does not resolve to an address (${code}).` };
+interface Lookup {
+  readonly addresses: readonly Address[];
+  /** Code of what stood in the way of an answer; undefined when the name plainly has no address. */
+  readonly trouble?: string;
+}
+
+const LOOPBACK: readonly Address[] = [
+  { address: '127.0.0.1', family: 4 },
+  { address: '::1', family: 6 },
+];
+
+async function lookUp(resolver: Resolver, name: string, preference: IpPreference): Promise<Lookup> {
+  const ask = async (family: 4 | 6): Promise<Lookup> => {
+    try {
+      const found = await (family === 4 ? resolver.resolve4(name) : resolver.resolve6(name));
+      return { addresses: found.map((address) => ({ address, family })) };
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+      return NO_SUCH_ADDRESS.has(code) ? { addresses: [] } : { addresses: [], trouble: code };
+    }
+  };
+  const preferred = preference.preferred_ip_protocol === 'ip6' ? 6 : 4;
+  if (!preference.ip_protocol_fallback) return await ask(preferred);
+  const both = await Promise.all([ask(preferred), ask(preferred === 6 ? 4 : 6)]);
+  const trouble = both.find((part) => part.trouble !== undefined)?.trouble;
+  return {
+    addresses: both.flatMap((part) => part.addresses),
+    ...(trouble === undefined ? {} : { trouble }),
+  };
+}
+
+/** Codes by which a working name server says that there is no such address. */
+const NO_SUCH_ADDRESS: ReadonlySet<string> = new Set(['ENOTFOUND', 'ENODATA', 'EBADNAME', 'EBADQUERY']);
+
+function choose(host: string, addresses: readonly Address[], preference: IpPreference): Resolved {
+  const preferred = preference.preferred_ip_protocol === 'ip6' ? 6 : 4;
+  const first = addresses.find((candidate) => candidate.family === preferred);
+  const other = preference.ip_protocol_fallback
+    ? addresses.find((candidate) => candidate.family !== preferred)
+    : undefined;
+  const chosen = first !== undefined && (other === undefined || canReach(first)) ? first : other;
+  return chosen === undefined
+    ? nothingFound(host, undefined, preference)
+    : { kind: 'address', address: chosen.address, family: chosen.family };
+}
+
+/** Whether this machine has an address from which the other could answer at all. */
+function canReach({ address, family }: Address): boolean {
+  if (/^(127\.|::1$)/.test(address)) return true;
+  return Object.values(networkInterfaces()).some((list) =>
+    list?.some(
+      (own) =>
+        !own.internal && own.family === `IPv${family}` && !own.address.toLowerCase().startsWith('fe80:'),
+    ),
+  );
+}
+
+function nothingFound(host: string, trouble: string | undefined, preference: IpPreference): Resolved {
+  if (trouble !== undefined) {
+    return {
+      kind: 'no-answer',
+      message: `The name server of this machine gives no answer about ${host} (${troubleText(trouble)})`,
+    };
   }
-  return { reason: 'self-resolver', message: `The monitor could not look up ${host} (${code}).` };
+  const kind = preference.preferred_ip_protocol === 'ip6' ? 'IPv6' : 'IPv4';
+  return {
+    kind: 'failed',
+    message: preference.ip_protocol_fallback
+      ? `The name ${host} does not resolve: no such name, or it has no address`
+      : `The name ${host} has no ${kind} address, and ip_protocol_fallback is off`,
+  };
 }
 
-function property(error: unknown, name: 'code' | 'name'): unknown {
-  return typeof error === 'object' && error !== null ? Reflect.get(error, name) : undefined;
+function troubleText(code: string): string {
+  switch (code) {
+    case 'ETIMEOUT':
+      return 'it does not answer in time';
+    case 'ECONNREFUSED':
+      return 'it cannot be reached';
+    case 'EREFUSED':
+      return 'it refuses to answer';
+    case 'ESERVFAIL':
+      return 'it reports a failure of its own: SERVFAIL';
+    default:
+      return code;
+  }
 }
 
-/** FNV-1a, 32 bits, over an address' 4 or 16 bytes, as blackbox_exporter hashes it. */
-function hashOfIp(ip: string): number {
-  return bytesOf(ip).reduce((hash, byte) => Math.imul(hash ^ byte, 0x01000193), 0x811c9dc5) >>> 0;
+/** What this machine says of names: hosts file, search domains. */
+interface LocalFacts {
+  readonly hosts: ReadonlyMap<string, readonly Address[]>;
+  readonly search: readonly string[];
+  readonly ndots: number;
 }
 
-function bytesOf(ip: string): readonly number[] {
-  if (isIPv4(ip)) return ip.split('.').map(Number);
-  // A URL's host is an IPv6 address in groups alone: no embedded IPv4, no zone.
-  const text = new URL(`http://[${ip.replace(/%.*$/, '')}]`).hostname.slice(1, -1);
-  const [head = '', tail] = text.split('::');
-  const groups = (part: string): string[] => (part === '' ? [] : part.split(':'));
-  const [before, after] = [groups(head), groups(tail ?? '')];
-  const zeros = Array<string>(tail === undefined ? 0 : 8 - before.length - after.length).fill('0');
-  return [...before, ...zeros, ...after].flatMap((group) => {
-    const value = Number.parseInt(group, 16);
-    return [value >> 8, value & 0xff];
-  });
+const FACTS_LIVE_MS = 5_000;
+let facts: Promise<LocalFacts> | undefined;
+let factsReadAtMs = Number.NEGATIVE_INFINITY;
+
+function localFacts(): Promise<LocalFacts> {
+  const now = performance.now();
+  if (facts === undefined || now - factsReadAtMs > FACTS_LIVE_MS) {
+    factsReadAtMs = now;
+    facts = readLocalFacts();
+  }
+  return facts;
+}
+
+async function readLocalFacts(): Promise<LocalFacts> {
+  const isWindows = platform() === 'win32';
+  const hostsFile = isWindows ? 'C:\\Windows\\System32\\drivers\\etc\\hosts' : '/etc/hosts';
+  const [hosts, resolvConf] = await Promise.all([
+    readIfThere(hostsFile),
+    isWindows ? '' : readIfThere('/etc/resolv.conf'),
+  ]);
+  const lines = resolvConf.split('\n').map((line) => line.replace(/[#;].*/, '').trim());
+  const search =
+    lines
+      .findLast((line) => /^(search|domain)\s/.test(line))
+      ?.split(/\s+/)
+      .slice(1) ?? [];
+  const ndots = /^options\s.*\bndots:(\d+)/m.exec(lines.join('\n'))?.[1];
+  return { hosts: parseHosts(hosts), search, ndots: Number(ndots ?? 1) };
+}
+
+async function readIfThere(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch {
+    // No such file, no such names.
+    return '';
+  }
+}
+
+function parseHosts(text: string): ReadonlyMap<string, readonly Address[]> {
+  const hosts = new Map<string, Address[]>();
+  for (const line of text.split('\n')) {
+    const [address = '', ...names] = line.replace(/#.*/, '').trim().split(/\s+/);
+    const family = isIP(address.split('%', 1)[0] ?? '');
+    if (family !== 4 && family !== 6) continue;
+    for (const name of names) {
+      const known = hosts.get(name.toLowerCase());
+      if (known === undefined) hosts.set(name.toLowerCase(), [{ address, family }]);
+      else known.push({ address, family });
+    }
+  }
+  return hosts;
+}
+
+/** The full names that `host` may stand for, in the order to try. */
+function candidates(host: string, { search, ndots }: LocalFacts): readonly string[] {
+  if (host.endsWith('.')) return [host.slice(0, -1)];
+  const extended = search.map((domain) => `${host}.${domain.replace(/\.$/, '')}`);
+  const dots = host.split('.').length - 1;
+  return dots >= ndots ? [host, ...extended] : [...extended, host];
+}
+
+/** An address' 4 or 16 bytes; an IPv4 address written as IPv6 has 4. */
+function addressBytes(address: string): readonly number[] {
+  const [plain = ''] = address.split('%', 1);
+  const v4 = /^(?:::ffff:)?(\d+)\.(\d+)\.(\d+)\.(\d+)$/i.exec(plain);
+  if (v4 !== null) return v4.slice(1).map(Number);
+  const [head = '', tail] = new URL(`http://[${plain}]`).hostname.slice(1, -1).split('::');
+  const groups = (text: string): number[] =>
+    text === '' ? [] : text.split(':').map((group) => Number.parseInt(group, 16));
+  const before = groups(head);
+  const after = groups(tail ?? '');
+  const middle = Array.from({ length: 8 - before.length - after.length }, () => 0);
+  return [...before, ...middle, ...after].flatMap((group) => [group >> 8, group & 0xff]);
 }

@@ -1,0 +1,287 @@
+import { createConnection, isIP, type Socket } from 'node:net';
+import { checkServerIdentity, connect as startTls, type PeerCertificate, type TLSSocket } from 'node:tls';
+import type { Sample } from '../core/measurements.ts';
+import type { Phase } from '../core/outcome.ts';
+import type { Clock } from '../lib/clock.ts';
+import { formatDuration } from '../lib/duration.ts';
+import { certificateFault, codeOf, type Fault, faultOf, namesText } from './fault.ts';
+import { addressSamples, type IpPreference, resolveHost } from './resolve.ts';
+import type { ClientTls } from './tls-config.ts';
+import { readTlsFacts, type TlsFacts, tlsSamples } from './tls-facts.ts';
+
+export interface DialOptions {
+  /** A name or an IP literal (IPv6 without brackets). */
+  readonly host: string;
+  readonly port: number;
+  readonly ip: IpPreference;
+  /** Local address to connect from. */
+  readonly sourceIpAddress?: string | undefined;
+  /** Given: a TLS session is opened over the connection. */
+  readonly tls?: TlsOptions | undefined;
+  readonly clock: Clock;
+}
+
+export interface TlsOptions {
+  readonly client: ClientTls;
+  /**
+   * The name to ask for and to find in the certificate, in place of the address' own. `server_name` of the module's
+   * `tls_config` comes before it.
+   */
+  readonly serverName?: string | undefined;
+  /** Judges the certificate's name in place of the usual rule: `undefined` for right, else what is wrong with it. */
+  readonly checkName?: ((certificate: PeerCertificate) => string | undefined) | undefined;
+  readonly alpn?: readonly string[] | undefined;
+}
+
+/** What every dial brings home, however it ended. */
+interface Dialled {
+  /** `resolve` (only for a name), `connect`, `tls`: each step begun, in order. */
+  readonly phases: readonly Phase[];
+  /** The address' and the TLS session's measurements, named as blackbox_exporter names them. */
+  readonly samples: readonly Sample[];
+  /** What happened, line by line. */
+  readonly trail: readonly string[];
+}
+
+/**
+ * An open connection, paused, the caller's to destroy. Errors that come before the caller listens do not crash: look
+ * at `socket.errored`.
+ */
+interface Opened extends Dialled {
+  readonly kind: 'ok';
+  readonly socket: Socket;
+  readonly address: string;
+  readonly family: 4 | 6;
+  /** Undefined without TLS. */
+  readonly tls: TlsFacts | undefined;
+}
+
+/** A fault of the other side; a session whose certificate was refused still has its facts. */
+type DialFault = Dialled & Fault & { readonly tls: TlsFacts | undefined };
+
+export type DialResult = Opened | DialFault;
+
+/**
+ * Resolves, connects once to one address, and opens TLS when asked to; no second address, no second attempt: one
+ * wants to know what is tested. When `signal` aborts, it settles at once with the socket destroyed: for a
+ * `TimeoutError` with the fault of the step it waited for, for any other abort it rejects with the reason.
+ */
+export async function dial(options: DialOptions, signal: AbortSignal): Promise<DialResult> {
+  const { host, port, ip, clock } = options;
+  const phases: Phase[] = [];
+  const trail: string[] = [];
+  const endpoint = endpointText(host, port);
+  const resolveAtMs = clock.monotonicMs();
+  const resolved = await resolveHost(host, ip, signal);
+  const lookupMs = clock.monotonicMs() - resolveAtMs;
+  if (isIP(host) === 0) phases.push({ name: 'resolve', durationMs: lookupMs });
+  if (resolved.kind !== 'address') {
+    if (resolved.kind === 'aborted') throwUnlessTimeout(signal);
+    const fault: Fault =
+      resolved.kind === 'failed'
+        ? { kind: 'failed', reason: 'dns', message: resolved.message }
+        : {
+            kind: 'inconclusive',
+            reason: 'self-resolver',
+            message:
+              resolved.kind === 'no-answer'
+                ? resolved.message
+                : `The name server of this machine gives no answer about ${host} within ${formatDuration(lookupMs)}`,
+          };
+    trail.push(`resolve ${host}: ${fault.message}`);
+    return { ...fault, phases, trail, samples: addressSamples(undefined, lookupMs), tls: undefined };
+  }
+  const { address, family } = resolved;
+  if (isIP(host) === 0) trail.push(`resolve ${host}: ${address} in ${formatDuration(lookupMs)}`);
+  const addressed = addressSamples(resolved, lookupMs);
+  const who = address === host ? endpoint : `${endpoint} (${address})`;
+
+  const connectAtMs = clock.monotonicMs();
+  const connected = await connect(address, family, options, signal);
+  const connectMs = clock.monotonicMs() - connectAtMs;
+  phases.push({ name: 'connect', durationMs: connectMs });
+  if (connected.kind !== 'open') {
+    if (connected.kind === 'aborted') throwUnlessTimeout(signal);
+    const fault: Fault =
+      connected.kind === 'error'
+        ? faultOf(connected.error, connected.isOurs ? 'connect-start' : 'connect', who)
+        : {
+            kind: 'failed',
+            reason: 'connect-timeout',
+            message: `${who} does not answer a connection attempt within ${formatDuration(connectMs)}`,
+          };
+    trail.push(`connect ${who}: ${fault.message}`);
+    return { ...fault, phases, trail, samples: addressed, tls: undefined };
+  }
+  trail.push(`connect ${who}: open in ${formatDuration(connectMs)}`);
+  const base = { address, family, phases, trail };
+  if (options.tls === undefined) {
+    return { kind: 'ok', socket: connected.socket, tls: undefined, samples: addressed, ...base };
+  }
+  const secured = await openTls(connected.socket, host, options.tls, { who, clock }, signal);
+  phases.push(...secured.phases);
+  trail.push(...secured.trail);
+  return { ...secured, ...base, samples: [...addressed, ...secured.samples] };
+}
+
+/** A TLS session over an open connection. */
+interface Secured extends Dialled {
+  readonly kind: 'ok';
+  readonly socket: TLSSocket;
+  readonly tls: TlsFacts | undefined;
+}
+
+/**
+ * Opens TLS over a connection that is already there (STARTTLS). Nothing of ours is sent before the certificate is
+ * judged. Destroys the socket unless it succeeds. `host` is what the certificate must be for, unless `tls` says
+ * otherwise; `who` names the other side in messages. Aborts as `dial` does.
+ */
+export async function openTls(
+  socket: Socket,
+  host: string,
+  tls: TlsOptions,
+  { who, clock }: { readonly who: string; readonly clock: Clock },
+  signal: AbortSignal,
+): Promise<Secured | DialFault> {
+  const name = tls.client.serverName ?? tls.serverName ?? host;
+  const startedAtMs = clock.monotonicMs();
+  const shaken = await handshake(socket, name, tls, signal);
+  const durationMs = clock.monotonicMs() - startedAtMs;
+  const phases = [{ name: 'tls', durationMs }];
+  const fail = (fault: Fault, facts?: TlsFacts): DialFault => {
+    shaken.session.destroy();
+    socket.destroy();
+    return {
+      ...fault,
+      phases,
+      tls: facts,
+      samples: tlsSamples(facts),
+      trail: [`tls ${who}: ${fault.message}`],
+    };
+  };
+  const { session } = shaken;
+  if (shaken.kind === 'error') {
+    return fail(faultOf(shaken.error, tls.client.hasClientCertificate ? 'tls-with-certificate' : 'tls', who));
+  }
+  if (shaken.kind === 'aborted') {
+    const fault = fail({
+      kind: 'failed',
+      reason: 'tls',
+      message: `${who} connects, but does not complete the TLS handshake within ${formatDuration(durationMs)}`,
+    });
+    throwUnlessTimeout(signal);
+    return fault;
+  }
+  const wrong = chainProblem(session);
+  const facts = readTlsFacts(session, wrong === undefined);
+  if (tls.client.verify) {
+    const certificate = session.getPeerCertificate();
+    const misnamed =
+      tls.checkName === undefined ? nameProblem(name, certificate) : tls.checkName(certificate);
+    const message = certificateFault({ wrong, misnamed, session, nowMs: clock.nowMs(), who });
+    if (message !== undefined) return fail({ kind: 'failed', reason: 'tls-certificate', message }, facts);
+  }
+  const what = facts === undefined ? 'open' : `${facts.version}, ${facts.cipher}`;
+  return {
+    kind: 'ok',
+    socket: session,
+    tls: facts,
+    phases,
+    samples: tlsSamples(facts),
+    trail: [`tls ${who}: ${what} in ${formatDuration(durationMs)}`],
+  };
+}
+
+/** `host:port`, with the brackets that IPv6 wants. */
+export function endpointText(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** After an abort: throws the signal's reason unless that is the probe's own deadline. */
+export function throwUnlessTimeout(signal: AbortSignal): void {
+  const { reason } = signal as { readonly reason: unknown };
+  if (!(reason instanceof Error && reason.name === 'TimeoutError')) throw reason;
+}
+
+type Connected =
+  | { readonly kind: 'open'; readonly socket: Socket }
+  /** `isOurs`: it came at once, from our own kernel. */
+  | { readonly kind: 'error'; readonly error: unknown; readonly isOurs: boolean }
+  | { readonly kind: 'aborted' };
+
+function connect(
+  address: string,
+  family: 4 | 6,
+  { port, sourceIpAddress }: DialOptions,
+  signal: AbortSignal,
+): Promise<Connected> {
+  if (signal.aborted) return Promise.resolve({ kind: 'aborted' });
+  return new Promise((resolve) => {
+    let isOurs = true;
+    setImmediate(() => {
+      isOurs = false;
+    });
+    const socket = createConnection({
+      host: address,
+      port,
+      family,
+      noDelay: true,
+      ...(sourceIpAddress === undefined ? {} : { localAddress: sourceIpAddress }),
+    });
+    const settle = (outcome: Connected): void => {
+      signal.removeEventListener('abort', onAbort);
+      socket.off('connect', onConnect);
+      if (outcome.kind !== 'open') socket.destroy();
+      resolve(outcome);
+    };
+    const onAbort = (): void => settle({ kind: 'aborted' });
+    const onConnect = (): void => settle({ kind: 'open', socket });
+    // Stays for the socket's life: an error that nobody waits for must not end the process.
+    socket.on('error', (error) => settle({ kind: 'error', error, isOurs }));
+    socket.once('connect', onConnect);
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+}
+
+type Shaken = { readonly session: TLSSocket } & (
+  | { readonly kind: 'open' }
+  | { readonly kind: 'error'; readonly error: unknown }
+  | { readonly kind: 'aborted' }
+);
+
+/** Completes the handshake whatever the certificate, so that its facts are there also when it is refused. */
+function handshake(socket: Socket, name: string, tls: TlsOptions, signal: AbortSignal): Promise<Shaken> {
+  return new Promise((resolve) => {
+    const session = startTls({
+      socket,
+      secureContext: tls.client.secureContext,
+      rejectUnauthorized: false,
+      checkServerIdentity: () => undefined,
+      // A server name is never an address (RFC 6066).
+      ...(isIP(name) === 0 ? { servername: name } : {}),
+      ...(tls.alpn === undefined ? {} : { ALPNProtocols: [...tls.alpn] }),
+    });
+    const settle = (outcome: Shaken): void => {
+      signal.removeEventListener('abort', onAbort);
+      session.off('secureConnect', onSecure);
+      resolve(outcome);
+    };
+    const onAbort = (): void => settle({ kind: 'aborted', session });
+    const onSecure = (): void => settle({ kind: 'open', session });
+    session.on('error', (error) => settle({ kind: 'error', error, session }));
+    session.once('secureConnect', onSecure);
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
+  });
+}
+
+/** OpenSSL's code for what is wrong with the chain; undefined when it is good. Declared an Error, it is a text. */
+function chainProblem(session: TLSSocket): string | undefined {
+  const problem: unknown = session.authorizationError;
+  if (problem === undefined || problem === null) return undefined;
+  return typeof problem === 'string' ? problem : codeOf(problem);
+}
+
+function nameProblem(name: string, certificate: PeerCertificate): string | undefined {
+  return checkServerIdentity(name, certificate) === undefined ? undefined : namesText(certificate, name);
+}
