@@ -24,3 +24,8 @@ export interface CliContext {
   /** Runs a command to its exit code. An error that escapes is printed and becomes 3. */
   readonly finish: (run: () => Promise<ExitCode>) => Promise<void>;
 }
+
+/** The command line or the environment asks for what cannot be: printed as it is, exit code 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}

@@ -12,11 +12,11 @@ import type { Outcome, ProbeReport } from '../core/outcome.ts';
 import { type AnyReason, REASON_TEXT, SELF_REASONS, type SelfReason } from '../core/reason.ts';
 import { nextDue, phaseOf } from '../core/schedule.ts';
 import type { Estate, Target } from '../estate/estate.ts';
-import type { TargetId } from '../estate/ids.ts';
+import { type TargetId, toTargetId } from '../estate/ids.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
 import { formatDuration } from '../lib/duration.ts';
 import { unreachable } from '../lib/unreachable.ts';
-import type { Probe } from '../probes/probe.ts';
+import type { Probe, ProbeRequest } from '../probes/probe.ts';
 import type { Limits, Module } from '../settings/settings.ts';
 import { Admission } from './admission.ts';
 import { TimingWheel } from './timing-wheel.ts';
@@ -50,6 +50,8 @@ export type Restore = (target: TargetId) => { readonly health: Health; readonly 
 /** How often the wheel turns and how often targets not probed lately are looked for. Unit: ms. */
 const TURN_MS = 10;
 const SWEEP_MS = 1_000;
+/** How soon to try again when an extra probe is in the way of a scheduled one. Unit: ms. */
+const EXTRA_WAIT_MS = 100;
 /** A target with no verdict for so many intervals is unknown. */
 const STALE_AFTER_INTERVALS = 3;
 /** A sweep that comes this late means that we were stopped, not the targets. Unit: ms. */
@@ -111,6 +113,39 @@ export class Engine implements AsyncDisposable {
     }
   }
 
+  /**
+   * One probe outside the schedule, with `module` as it is configured; changes no state. It waits for its place and
+   * for a scheduled probe of the same target as any other. Undefined: no such module is open. Rejects as `Probe.run`.
+   */
+  async probeOnce(
+    module: string,
+    request: ProbeRequest,
+    signal: AbortSignal,
+  ): Promise<ProbeReport | undefined> {
+    const running = this.modules.get(module);
+    if (running === undefined) return undefined;
+    const id = toTargetId(request.targetId);
+    for (let other = this.flights.get(id); other !== undefined; other = this.flights.get(id))
+      await other.done;
+    signal.throwIfAborted();
+    const report = Promise.withResolvers<ProbeReport>();
+    const abort = new AbortController();
+    const flight: Flight = { abort, isExtra: true, done: report.promise.then(nothing, nothing) };
+    this.flights.set(id, flight);
+    const slot = this.columns.slotOf(id);
+    const store = slot === undefined ? undefined : this.columns.targetAt(slot)?.store;
+    this.admission.request(store, slot !== undefined && this.columns.success[slot] === 0, (release) => {
+      running.probe
+        .run(request, AbortSignal.any([signal, abort.signal]))
+        .finally(() => {
+          this.flights.delete(id);
+          release();
+        })
+        .then(report.resolve, report.reject);
+    });
+    return report.promise;
+  }
+
   /** Ends every probe in flight; resolves when none is left. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.turnTimer?.[Symbol.dispose]();
@@ -160,8 +195,10 @@ export class Engine implements AsyncDisposable {
     if (target === undefined || this.stop.signal.aborted) return;
     const running = this.moduleOf(target);
     this.wheel.schedule(slot, this.gridAfter(target, running.module, this.clock.monotonicMs()));
-    if (this.flights.has(target.id)) return;
-    const flight: Flight = { abort: new AbortController(), done: Promise.resolve() };
+    const inTheWay = this.flights.get(target.id);
+    if (inTheWay?.isExtra === true) this.wheel.schedule(slot, this.clock.monotonicMs() + EXTRA_WAIT_MS);
+    if (inTheWay !== undefined) return;
+    const flight: Flight = { abort: new AbortController(), isExtra: false, done: Promise.resolve() };
     this.flights.set(target.id, flight);
     const isDark = this.columns.success[slot] === 0;
     this.admission.request(target.store, isDark, (release) => {
@@ -281,6 +318,8 @@ export class Engine implements AsyncDisposable {
 
 interface Flight {
   readonly abort: AbortController;
+  /** Asked for by somebody, not by the schedule. */
+  readonly isExtra: boolean;
   done: Promise<void>;
 }
 
@@ -300,6 +339,8 @@ async function runProbe(probe: Probe, target: Target, signal: AbortSignal): Prom
     };
   }
 }
+
+function nothing(): void {}
 
 function isTimeout(error: unknown): boolean {
   return error instanceof DOMException && error.name === 'TimeoutError';

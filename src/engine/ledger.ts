@@ -16,7 +16,7 @@ export interface LedgerListener {
   /** Events are on disk and on the board: tell the world. Must not throw. */
   announced(events: readonly JournalEvent[]): void;
   /** The journal began (`error` given) or ceased to refuse. */
-  writableChanged(error: unknown): void;
+  writableChanged(error: Error | undefined): void;
 }
 
 /**
@@ -35,7 +35,7 @@ export class Ledger implements AsyncDisposable {
   private writing: Promise<void> | undefined;
   private retryTimer: Timer | undefined;
   private retryDelayMs = 0;
-  private refusal: unknown;
+  private refusal: Error | undefined;
 
   constructor(
     store: { readonly journal: Journal; readonly board: Board; readonly incidents: OpenIncidents },
@@ -52,7 +52,7 @@ export class Ledger implements AsyncDisposable {
   }
 
   /** Why the journal refuses at present; undefined while it writes. */
-  get unwritable(): unknown {
+  get unwritable(): Error | undefined {
     return this.refusal;
   }
 
@@ -121,7 +121,8 @@ export class Ledger implements AsyncDisposable {
     this.listener.announced(written);
   }
 
-  private refuse(error: unknown): void {
+  private refuse(cause: unknown): void {
+    const error = cause instanceof Error ? cause : new Error('the journal refuses', { cause });
     if (this.refusal === undefined) this.listener.writableChanged(error);
     this.refusal = error;
     this.retryDelayMs = Math.min(RETRY_LAST_MS, Math.max(RETRY_FIRST_MS, this.retryDelayMs * 2));

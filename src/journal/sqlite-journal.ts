@@ -4,9 +4,10 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { Worker } from 'node:worker_threads';
 import type { EventDraft, JournalEvent } from '../core/events.ts';
 import { unreachable } from '../lib/unreachable.ts';
+import { toHex } from './chain.ts';
 import { decodeEvent, type EncodedEvent, encodeEvent } from './event-codec.ts';
 import { type Journal, JournalDamaged, JournalUnavailable } from './journal.ts';
-import { asJournalError, openToRead } from './journal-file.ts';
+import { asJournalError, openToRead, readHead } from './journal-file.ts';
 import type { FromWriter, ToWriter, WriterFault, WriterOptions } from './sqlite-writer-worker.ts';
 
 /** Node runs the sources as they are; a packed build has the same file compiled. */
@@ -104,6 +105,12 @@ export class SqliteJournal implements Journal {
 
   heads(): readonly JournalEvent[] {
     return this.load(() => this.selectHeads.all());
+  }
+
+  /** Where the chain ends: kept elsewhere, it shows a journal that was written anew. `hash`: SHA-256, hex. */
+  head(): { readonly seq: number; readonly hash: string } {
+    const { seq, hash } = this.load(() => readHead(this.db));
+    return { seq, hash: toHex(hash) };
   }
 
   /** Writes what was appended before, then lets go of the file. */

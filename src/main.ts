@@ -1,0 +1,101 @@
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { pino } from 'pino';
+import { addCheck } from './cli/check.ts';
+import { type CliContext, type ExitCode, UsageError } from './cli/context.ts';
+import { addDemo } from './cli/demo.ts';
+import { addJournal } from './cli/journal.ts';
+import { addServe } from './cli/serve.ts';
+import { addSimulate } from './cli/simulate.ts';
+import { addValidate } from './cli/validate.ts';
+import { addWatch } from './cli/watch.ts';
+import { systemClock } from './lib/clock.ts';
+import { monitorStarter } from './monitor.ts';
+import { probers } from './probes/registry.ts';
+import { loadSettings } from './settings/load-settings.ts';
+
+/** A second signal this long after the first means: now. Sooner, it is the same one by another way. Unit: ms. */
+const INSIST_AFTER_MS = 500;
+
+const version = (
+  JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
+).version;
+
+followParent();
+const cli = makeContext();
+const log = pino({
+  base: null,
+  level: process.env['LOG_LEVEL'] ?? 'info',
+  timestamp: pino.stdTimeFunctions.isoTime,
+});
+const start = monitorStarter({ version, probers, loadSettings, clock: systemClock, env: process.env });
+
+const program = new Command('kassavakt')
+  .description("Watches a retail chain's ways of being paid.")
+  .version(version)
+  .exitOverride()
+  .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, '')) })
+  .showHelpAfterError('Run "kassavakt --help" for the commands and their options.');
+addServe(program, cli, start, log);
+addDemo(program, cli, start);
+addSimulate(program, cli);
+addCheck(program, cli, probers, loadSettings);
+addValidate(program, cli, probers);
+addWatch(program, cli);
+addJournal(program, cli);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error;
+  process.exitCode = error.exitCode === 0 ? 0 : 2;
+}
+
+function makeContext(): CliContext {
+  process.stdout.on('error', endQuietlyWithoutReader);
+  const stop = new AbortController();
+  let stoppedAtMs: number | undefined;
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      const now = systemClock.monotonicMs();
+      if (stoppedAtMs !== undefined && now - stoppedAtMs > INSIST_AFTER_MS) process.exit(130);
+      stoppedAtMs ??= now;
+      stop.abort(new DOMException(`stopped by ${signal}`, 'AbortError'));
+    });
+  }
+  return {
+    print: (line) => process.stdout.write(`${line}\n`),
+    complain: (line) => process.stderr.write(`${line}\n`),
+    stop: stop.signal,
+    onHangup: (listener) => {
+      process.on('SIGHUP', listener);
+      return { [Symbol.dispose]: () => process.off('SIGHUP', listener) };
+    },
+    env: process.env,
+    clock: systemClock,
+    terminalWidth: process.stdout.isTTY ? process.stdout.columns : undefined,
+    finish,
+  };
+}
+
+async function finish(run: () => Promise<ExitCode>): Promise<void> {
+  try {
+    process.exitCode = await run();
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = error instanceof UsageError ? 2 : 3;
+  }
+}
+
+/** Whoever read our output is gone (`kassavakt watch | head`): there is nothing more to do. */
+function endQuietlyWithoutReader(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
+}
+
+/** Started by an older Node (see bin/kassavakt.js): end with it, however it ends, or its port would stay taken. */
+function followParent(): void {
+  if (process.env['KASSAVAKT_FOLLOWS_PARENT'] === undefined || process.channel === undefined) return;
+  process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+  process.channel?.unref();
+}

@@ -1,0 +1,346 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import { isIPv6 } from 'node:net';
+import { join, resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { schedule } from 'node-cron';
+import type { Logger } from 'pino';
+import { UsageError } from './cli/context.ts';
+import { Board } from './core/board.ts';
+import { TargetColumns } from './core/columns.ts';
+import type { JournalEvent, TargetStateChanged } from './core/events.ts';
+import { restoreHealth } from './core/health.ts';
+import { restoreIncidents } from './core/incidents.ts';
+import { Engine, type Restore } from './engine/engine.ts';
+import { Ledger } from './engine/ledger.ts';
+import { ModuleSet } from './engine/module-set.ts';
+import { FeedHub } from './feed/hub.ts';
+import { makeSnapshot } from './feed/snapshot.ts';
+import { attachSocketFeed } from './feed/socket-feed.ts';
+import { makeSseHandler } from './feed/sse.ts';
+import { createApp, limitServer } from './http/app.ts';
+import type { Readiness, ReloadSummary } from './http/app-context.ts';
+import { makeAuthenticator } from './http/auth.ts';
+import { JOURNAL_FILE, JournalDamaged } from './journal/journal.ts';
+import { setAside } from './journal/set-aside.ts';
+import { SqliteJournal } from './journal/sqlite-journal.ts';
+import type { Clock } from './lib/clock.ts';
+import { err, ok, type Result } from './lib/result.ts';
+import { startProcessMetrics } from './metrics/process-metrics.ts';
+import { type Prober, ProberUnavailable } from './probes/probe.ts';
+import { isLoopback, parseListen } from './settings/listen.ts';
+import type { loadSettings } from './settings/load-settings.ts';
+import {
+  formatProblem,
+  type ListenAddress,
+  type Settings,
+  type SettingsProblem,
+} from './settings/settings.ts';
+
+export interface MonitorOptions {
+  readonly config: string;
+  /** `host:port` instead of the configuration's. */
+  readonly listen?: string;
+  /** Folder instead of the configuration's. */
+  readonly data?: string;
+}
+
+/** A monitor at work. Disposing it ends every probe, writes what is confirmed and lets every client go. */
+export interface Monitor extends AsyncDisposable {
+  /** Where it answers, e.g. `http://127.0.0.1:9840`. */
+  readonly url: string;
+  reload(): Promise<Result<ReloadSummary, readonly SettingsProblem[]>>;
+}
+
+/** What the monitor takes from its surroundings. */
+export interface MonitorDependencies {
+  readonly version: string;
+  readonly probers: ReadonlyMap<string, Prober>;
+  readonly loadSettings: typeof loadSettings;
+  readonly clock: Clock;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+export type StartMonitor = (
+  options: MonitorOptions,
+  log: Logger,
+) => Promise<Result<Monitor, readonly SettingsProblem[]>>;
+
+/** Once an hour the journal's head goes to the log: kept elsewhere, it shows a journal that was written anew. */
+const NOTE_HEAD_AT = '0 * * * *';
+
+/**
+ * Puts a monitor together and starts it. Problems of the configuration are returned; what else keeps it from
+ * running (a port taken, a program missing, a folder that cannot be written) throws with what to do.
+ */
+export function monitorStarter(dependencies: MonitorDependencies): StartMonitor {
+  return async (options, log) => {
+    const load = () => loadWith(dependencies, options);
+    const loaded = await load();
+    if (!loaded.ok) return loaded;
+    await using stack = new AsyncDisposableStack();
+    const monitor = await assemble(stack, dependencies, loaded.value, load, log);
+    const owned = stack.move();
+    return ok({ ...monitor, [Symbol.asyncDispose]: () => owned.disposeAsync() });
+  };
+}
+
+type Load = () => Promise<Result<Settings, readonly SettingsProblem[]>>;
+
+async function loadWith(
+  { loadSettings, probers, env }: MonitorDependencies,
+  { config, listen, data }: MonitorOptions,
+): ReturnType<Load> {
+  const loaded = await loadSettings(config, probers, env);
+  if (!loaded.ok) return loaded;
+  const settings = loaded.value;
+  const dataDir = data === undefined ? settings.dataDir : resolve(data);
+  if (listen === undefined) return ok({ ...settings, dataDir });
+  const address = parseListen(listen);
+  if (!address.ok) throw new UsageError(`--listen: ${address.error}`);
+  if (!isLoopback(address.value.host) && settings.tokens.length === 0) {
+    throw new UsageError(
+      `--listen: ${listen} can be reached from other machines, and no token is configured; ` +
+        'add auth.tokens to the configuration or listen on 127.0.0.1',
+    );
+  }
+  return ok({ ...settings, dataDir, listen: address.value });
+}
+
+async function assemble(
+  stack: AsyncDisposableStack,
+  dependencies: MonitorDependencies,
+  first: Settings,
+  load: Load,
+  log: Logger,
+): Promise<Omit<Monitor, typeof Symbol.asyncDispose>> {
+  const { clock, probers, version } = dependencies;
+  let settings = first;
+  const modules = stack.use(new ModuleSet(probers, clock));
+  await modules.open(settings);
+  const server = stack.use(makeServer());
+
+  const journal = stack.use(await openJournal(settings.dataDir, clock, log));
+  const board = new Board();
+  const heads = journal.heads();
+  for (const head of heads) board.apply(head);
+  const incidents = restoreIncidents(board.openIncidents(), heads.filter(isDown));
+
+  const columns = new TargetColumns();
+  const listeners = new Set<(events: readonly JournalEvent[]) => void>();
+  const ledger = new Ledger({ journal, board, incidents }, () => settings.estate, clock, {
+    announced: (events) => {
+      for (const listener of listeners) listener(events);
+    },
+    writableChanged: (error) => {
+      if (error === undefined) log.info({ event: 'journal.writable' }, 'the journal can be written again');
+      else
+        log.error(
+          { event: 'journal.unwritable', err: error },
+          'the journal cannot be written: nothing is announced',
+        );
+    },
+  });
+  stack.use(ledger);
+
+  const metrics = startProcessMetrics(
+    {
+      columns,
+      inFlight: () => engine.inFlight,
+      queued: () => engine.queued,
+      journalLastSeq: () => journal.lastSeq,
+      isJournalWritable: () => ledger.unwritable === undefined,
+      pendingEvents: () => ledger.pendingEvents,
+      feedClients: () => hub.clientCount,
+    },
+    { version, node: process.versions.node },
+    clock,
+  );
+  stack.use(metrics);
+  const engine = new Engine(columns, settings.limits, clock, {
+    changed: (change) => ledger.recordChange(change),
+    probed: (kind, reason, latenessMs) => metrics.recordProbe(kind, reason, latenessMs),
+  });
+  stack.use(engine);
+
+  const source = {
+    journal,
+    board,
+    estate: () => settings.estate,
+    subscribe: (listener: (events: readonly JournalEvent[]) => void) => {
+      listeners.add(listener);
+      return { [Symbol.dispose]: () => listeners.delete(listener) };
+    },
+  };
+  const hub = stack.use(new FeedHub(source, clock));
+  const authenticator = makeAuthenticator(() => settings.tokens, clock);
+  stack.use(attachSocketFeed(server, hub, authenticator.authenticate));
+
+  const watch = () => engine.watch(settings.estate, modules.running, settings.limits, restoreFrom(board));
+  const reload = serialised(async () => {
+    const loaded = await openAnew(load, modules);
+    metrics.recordReload(loaded.ok);
+    if (!loaded.ok) {
+      const problems = loaded.error.map(formatProblem);
+      log.warn(
+        { event: 'config.refused', problems },
+        'the new configuration has errors: the old one stays in force',
+      );
+      return loaded;
+    }
+    const summary = compare(settings, loaded.value);
+    settings = { ...loaded.value, listen: settings.listen, dataDir: settings.dataDir };
+    watch();
+    ledger.record({
+      atMs: clock.nowMs(),
+      kind: 'config-reloaded',
+      message: `The configuration was reloaded: ${settings.estate.targets.size} targets in ${settings.estate.stores.size} stores.`,
+      targetsAdded: summary.added,
+      targetsRemoved: summary.removed,
+      targetsChanged: summary.changed,
+    });
+    log.info({ event: 'config.reloaded', ...summary }, 'the configuration was reloaded');
+    return ok(summary);
+  });
+
+  const app = createApp({
+    version,
+    settings: () => settings,
+    columns,
+    board,
+    journal,
+    registry: metrics.registry,
+    probers,
+    authenticator,
+    clock,
+    log,
+    stores: () => makeSnapshot(source, {}, clock.nowMs()).stores,
+    streamEvents: makeSseHandler(hub, clock),
+    probe: (module, request, signal) => engine.probeOnce(module, request, signal),
+    reload,
+    readiness: () => readinessOf(ledger),
+  });
+  server.on('request', app);
+  await listen(server, settings.listen);
+
+  watch();
+  for (const head of heads) endWhatIsGone(head, settings, ledger, clock);
+  metrics.recordReload(true);
+  const noteHead = schedule(NOTE_HEAD_AT, () => {
+    log.info({ event: 'journal.head', ...journal.head() }, 'head of the journal');
+  });
+  stack.defer(() => noteHead.destroy());
+  return { url: urlOf(server, settings.listen.host), reload };
+}
+
+async function openJournal(dataDir: string, clock: Clock, log: Logger): Promise<SqliteJournal> {
+  const path = join(dataDir, JOURNAL_FILE);
+  try {
+    return await SqliteJournal.open(path);
+  } catch (error) {
+    if (!(error instanceof JournalDamaged)) throw error;
+    const kept = setAside(path, clock);
+    log.error(
+      { event: 'journal.set-aside', kept, err: error },
+      'the journal was damaged: kept aside, a new one begins',
+    );
+    return SqliteJournal.open(path);
+  }
+}
+
+function isDown(event: JournalEvent): event is JournalEvent & TargetStateChanged {
+  return event.kind === 'target-state-changed' && event.to === 'down';
+}
+
+/** A target starts in the state last announced of it. */
+function restoreFrom(board: Board): Restore {
+  return (target) => {
+    const status = board.statusOf(target);
+    return status && { health: restoreHealth(status.state, status.reason), sinceMs: status.sinceMs };
+  };
+}
+
+/** What was not up when we stopped and is no longer in the configuration must not stay open for ever. */
+function endWhatIsGone(head: JournalEvent, { estate }: Settings, ledger: Ledger, clock: Clock): void {
+  if (head.kind !== 'target-state-changed' || head.to === 'unknown' || estate.targets.has(head.target))
+    return;
+  const { seq: _seq, reason: _reason, ...rest } = head;
+  const nowMs = clock.nowMs();
+  const message = 'It is no longer watched: the configuration does not name it any more.';
+  ledger.record({ ...rest, from: head.to, to: 'unknown', atMs: nowMs, sinceMs: nowMs, message });
+}
+
+async function openAnew(load: Load, modules: ModuleSet): ReturnType<Load> {
+  const loaded = await load();
+  if (!loaded.ok) return loaded;
+  try {
+    await modules.open(loaded.value);
+    return loaded;
+  } catch (error) {
+    if (!(error instanceof ProberUnavailable)) throw error;
+    return err([{ file: loaded.value.file, line: 1, column: 1, path: 'modules', message: error.message }]);
+  }
+}
+
+function compare(before: Settings, after: Settings): ReloadSummary {
+  const old = before.estate.targets;
+  const now = after.estate.targets;
+  const added = Array.from(now.keys()).filter((id) => !old.has(id)).length;
+  const removed = Array.from(old.keys()).filter((id) => !now.has(id)).length;
+  const changed = Array.from(now.values()).filter((target) => {
+    const earlier = old.get(target.id);
+    return earlier !== undefined && !isDeepStrictEqual(earlier, target);
+  }).length;
+  return { added, removed, changed };
+}
+
+/** One at a time, in the order asked. */
+function serialised<Value>(run: () => Promise<Value>): () => Promise<Value> {
+  let last: Promise<unknown> = Promise.resolve();
+  return () => {
+    const mine = last.then(run);
+    last = mine.catch(() => undefined);
+    return mine;
+  };
+}
+
+function readinessOf(ledger: Ledger): Readiness {
+  if (ledger.unwritable === undefined) return { ready: true, problems: [] };
+  const problem =
+    `The journal cannot be written (${ledger.unwritable.message}): ${ledger.pendingEvents} confirmed changes wait to be announced. ` +
+    'Probing goes on.';
+  return { ready: false, problems: [problem] };
+}
+
+function makeServer(): Server & AsyncDisposable {
+  const server = createServer();
+  limitServer(server);
+  return Object.assign(server, {
+    async [Symbol.asyncDispose]() {
+      if (!server.listening) return;
+      const closed = once(server, 'close');
+      server.close();
+      server.closeAllConnections();
+      await closed;
+    },
+  });
+}
+
+async function listen(server: Server, { host, port }: ListenAddress): Promise<void> {
+  server.listen(port, host);
+  try {
+    await once(server, 'listening');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code !== 'EADDRINUSE') throw error;
+    throw new Error(`${host}:${port} is taken by another program; choose another with --listen or listen:`, {
+      cause: error,
+    });
+  }
+}
+
+function urlOf(server: Server, host: string): string {
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('the server does not listen');
+  return `http://${isIPv6(host) ? `[${host}]` : host}:${address.port}`;
+}
