@@ -109,7 +109,7 @@ export class SqliteJournal implements Journal {
 
   /** Where the chain ends: kept elsewhere, it shows a journal that was written anew. `hash`: SHA-256, hex. */
   head(): { readonly seq: number; readonly hash: string } {
-    const { seq, hash } = this.load(() => readHead(this.db));
+    const { seq, hash } = readHead(this.db);
     return { seq, hash: toHex(hash) };
   }
 
