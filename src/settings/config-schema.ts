@@ -1,0 +1,170 @@
+import { z } from 'zod';
+import { formatDuration, parseDuration } from '../lib/duration.ts';
+import type { Prober } from '../probes/probe.ts';
+import { didYouMean } from './did-you-mean.ts';
+import { parseListen } from './listen.ts';
+import { ROLES } from './settings.ts';
+
+const DAY_MS = 86_400_000;
+/** The counters that the thresholds are compared with stop here. */
+const LONGEST_STREAK = 255;
+
+/** A duration as text, read into ms, no shorter and no longer than given. */
+function duration(description: string, shortestMs: number, fallback?: string) {
+  return z
+    .string({ error: ({ input }) => (typeof input === 'number' ? noUnit(input) : undefined) })
+    .transform((text, context) => {
+      const read = parseDuration(text);
+      let problem: string | undefined;
+      if (!read.ok) problem = read.error;
+      else if (read.value < shortestMs) problem = `"${text}" is too short; the least is ${spell(shortestMs)}`;
+      else if (read.value > DAY_MS) problem = `"${text}" is too long; the most is 24h`;
+      if (problem === undefined) return read.ok ? read.value : z.NEVER;
+      context.addIssue({ code: 'custom', message: problem });
+      return z.NEVER;
+    })
+    .optional()
+    .meta({ description, examples: ['30s'], ...(fallback === undefined ? {} : { default: fallback }) });
+}
+
+function noUnit(amount: number): string {
+  return `${amount} has no unit; write "${amount}s" for seconds or "${amount}ms" for milliseconds`;
+}
+
+function spell(durationMs: number): string {
+  return formatDuration(durationMs).replace(' ', '');
+}
+
+const count = (description: string, most: number, fallback: number) =>
+  z.int().min(1).max(most).default(fallback).describe(description);
+
+const name = (description: string) => z.string().min(1).describe(description);
+
+/** One entry of `modules`, without the probers' own options. */
+function moduleShape(probers: ReadonlyMap<string, Prober>) {
+  const names = Array.from(probers.keys());
+  return {
+    prober: z
+      .enum(names, {
+        error: ({ input }) =>
+          typeof input === 'string'
+            ? `unknown prober "${input}"${didYouMean(input, names) || `; the probers are ${names.join(', ')}`}`
+            : undefined,
+      })
+      .describe('The protocol to probe with.'),
+    interval: duration('How often each target is probed, as 30s or 1m.', 1_000, '30s'),
+    timeout: duration(
+      'The longest a probe may take; shorter than the interval. Without it 5s or four fifths of the interval, whichever is less.',
+      1,
+      '5s',
+    ),
+    fail_after: count('Consecutive bad probes before a target counts as down.', LONGEST_STREAK, 3),
+    recover_after: count('Consecutive good probes before it counts as up again.', LONGEST_STREAK, 2),
+    retry_interval: duration(
+      'How soon to look again while a change is not confirmed; at most the interval. Without it 2s or the interval, whichever is less.',
+      100,
+      '2s',
+    ),
+    slow_after: duration('An answer slower than this is degraded; shorter than the time-out.', 1),
+    metrics: z
+      .enum(['basic', 'detailed'])
+      .default('basic')
+      .describe("Whether /metrics/targets also has the prober's own series, such as probe_http_*."),
+  };
+}
+
+/** One entry of `modules`: what all modules have, and options under the name of the prober. */
+export function moduleConfig(probers: ReadonlyMap<string, Prober>) {
+  const options = Array.from(
+    probers.values(),
+    (prober) =>
+      [
+        prober.name,
+        prober.options.optional().describe(`Options of ${prober.name}: ${prober.summary}`),
+      ] as const,
+  );
+  return z.strictObject({ ...moduleShape(probers), ...Object.fromEntries(options) });
+}
+
+export const tokenConfig = z.strictObject({
+  name: name('Who uses it; appears in logs.'),
+  role: z.enum(ROLES).describe('viewer reads; operator may also reload and probe; admin may do everything.'),
+  token_file: name('A file that holds the token and nothing else, read against the folder of this file.'),
+});
+
+export const estateConfig = z.strictObject({
+  stores: name('CSV file of the stores.').optional(),
+  terminals: name('CSV file of the terminals.').optional(),
+});
+
+const targetConfig = z.strictObject({
+  id: name('Its identity for ever: never its name or address.'),
+  module: name('The module that says how it is probed.'),
+  address: name("A host, host:port or URL, as the module's prober reads it."),
+  store: name('The store it belongs to, if it belongs to one.').optional(),
+  labels: z
+    .record(
+      z.string(),
+      z.string({
+        error: ({ input }) =>
+          typeof input === 'number' || typeof input === 'boolean'
+            ? `a label is text, not ${input}; put it in quotes: "${input}"`
+            : undefined,
+      }),
+    )
+    .default({})
+    .describe('What incidents may be grouped by; kind says what it is to the shop.'),
+});
+
+export const limitsConfig = z.strictObject({
+  max_in_flight: count('Probes in flight at once, over all.', 100_000, 1_000),
+  max_in_flight_per_store: count('Probes in flight at once towards one store.', 100_000, 4),
+});
+
+export const listenConfig = z
+  .string({
+    error: ({ input }) =>
+      typeof input === 'number' ? `${input} names no host; write 127.0.0.1:${input}` : undefined,
+  })
+  .prefault('127.0.0.1:9840')
+  .transform((text, context) => {
+    const read = parseListen(text);
+    if (read.ok) return read.value;
+    context.addIssue({ code: 'custom', message: read.error });
+    return z.NEVER;
+  })
+  .describe('host:port to answer on. Other than loopback needs auth.tokens.');
+
+export const dataDirConfig = z
+  .string()
+  .min(1)
+  .default('./data')
+  .describe('Where the journal is kept, read against the folder of this file.');
+
+/** The whole document. */
+export function configDocument(probers: ReadonlyMap<string, Prober>) {
+  return z.strictObject({
+    listen: listenConfig,
+    data_dir: dataDirConfig,
+    auth: z
+      .strictObject({
+        tokens: z
+          .array(tokenConfig)
+          .default([])
+          .describe('Without any, access is read-only and from loopback alone.'),
+      })
+      .optional(),
+    estate: estateConfig.optional().describe('What is watched, as CSV files.'),
+    modules: z.record(z.string().min(1), moduleConfig(probers)).default({}).describe('Named ways to probe.'),
+    targets: z.array(targetConfig).default([]).describe('Shared services.'),
+    limits: limitsConfig.optional().describe('How much may be in flight at once.'),
+  });
+}
+
+/** The JSON Schema of the configuration, for editors: what may be written, with defaults and descriptions. */
+export function configJsonSchema(probers: ReadonlyMap<string, Prober>): unknown {
+  return z.toJSONSchema(configDocument(probers).meta({ title: 'Kassavakt configuration' }), {
+    io: 'input',
+    unrepresentable: 'any',
+  });
+}
