@@ -1,0 +1,57 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+import type { Board } from '../core/board.ts';
+import type { TargetColumns } from '../core/columns.ts';
+import type { ProbeReport } from '../core/outcome.ts';
+import type { WireStore } from '../feed/protocol.ts';
+import type { Journal } from '../journal/journal.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Result } from '../lib/result.ts';
+import type { ProbeRequest, Prober } from '../probes/probe.ts';
+import type { Settings, SettingsProblem } from '../settings/settings.ts';
+import type { Authenticator } from './auth.ts';
+
+/** How many targets a new configuration touched. */
+export interface ReloadSummary {
+  readonly added: number;
+  readonly removed: number;
+  readonly changed: number;
+}
+
+/** Whether the monitor does its whole work; each problem is one sentence for an operator. */
+export interface Readiness {
+  readonly ready: boolean;
+  readonly problems: readonly string[];
+}
+
+/** All that the HTTP side knows of the monitor. It reads; only `probe` and `reload` do anything. */
+export interface AppContext {
+  readonly version: string;
+  /** The settings in force; a new object after each reload. */
+  readonly settings: () => Settings;
+  readonly columns: TargetColumns;
+  readonly board: Board;
+  readonly journal: Journal;
+  readonly registry: Registry;
+  readonly probers: ReadonlyMap<string, Prober>;
+  readonly authenticator: Authenticator;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Every store with its targets by state, as the feed's snapshot has them. */
+  readonly stores: () => readonly WireStore[];
+  /** Answers `/api/v1/events/stream`. The caller's right to read is already checked. */
+  readonly streamEvents: (request: IncomingMessage, response: ServerResponse) => void;
+  /**
+   * One probe now, outside the schedule, with `module` as it is configured. Undefined: no such module is open.
+   * Never two at a time towards one target, scheduled ones included. Signal and outcome as of `Probe`.
+   */
+  readonly probe: (
+    module: string,
+    request: ProbeRequest,
+    signal: AbortSignal,
+  ) => Promise<ProbeReport | undefined>;
+  /** Reads the configuration anew and applies it, or changes nothing and tells what is wrong with it. */
+  readonly reload: () => Promise<Result<ReloadSummary, readonly SettingsProblem[]>>;
+  readonly readiness: () => Readiness;
+}

@@ -1,0 +1,112 @@
+import type { Request, Response } from 'express';
+import { z } from 'zod';
+import type { Role } from '../settings/settings.ts';
+import { suggest } from '../lib/suggest.ts';
+import { HttpProblem } from './http-problem.ts';
+
+/** Who asks. */
+export interface Caller {
+  readonly role: Role;
+  /** No token is configured, and the caller is on this machine. */
+  readonly isUnnamed: boolean;
+}
+
+/** One request being answered. `signal` aborts when the client is gone before its answer. */
+export interface Exchange {
+  readonly request: Request;
+  readonly response: Response;
+  readonly caller: Caller;
+  readonly signal: AbortSignal;
+}
+
+/** What an answer holds: JSON of a schema, or another type of content. */
+export interface AnswerDoc {
+  readonly description: string;
+  readonly body: z.ZodType | { readonly contentType: string };
+}
+
+/** One endpoint: all that serving and documenting it takes. */
+export interface Route {
+  readonly method: 'get' | 'post';
+  /** As express reads it. */
+  readonly path: string;
+  /** `public`: no token needed. Otherwise the least role. */
+  readonly access: 'public' | Role;
+  readonly summary: string;
+  /** Each parameter's description completes the sentence "it must be …". */
+  readonly query: z.ZodObject;
+  readonly answers: Readonly<Record<number, AnswerDoc>>;
+  answer(exchange: Exchange): Promise<void> | void;
+}
+
+/** A route whose `answer` gets the query as its schema reads it. */
+export function defineRoute<Query extends z.ZodObject>(
+  definition: Omit<Route, 'query' | 'answer'> & {
+    readonly query: Query;
+    answer(exchange: Exchange, query: z.output<Query>): Promise<void> | void;
+  },
+): Route {
+  return {
+    ...definition,
+    answer: (exchange) => definition.answer(exchange, readQuery(definition.query, exchange.request.query)),
+  };
+}
+
+/** The last part of a route's path, as in `/api/v1/targets/:id`. */
+export function idOf(exchange: Exchange): string {
+  const { id } = exchange.request.params;
+  return typeof id === 'string' ? id : '';
+}
+
+/** No parameters. */
+export const NO_QUERY = z.strictObject({});
+
+const DEFAULT_LIMIT = 100;
+const MAX_LIMIT = 1_000;
+
+export const LIMIT = z.coerce
+  .number()
+  .int()
+  .min(1)
+  .max(MAX_LIMIT)
+  .default(DEFAULT_LIMIT)
+  .describe(`a whole number from 1 to ${MAX_LIMIT}`);
+
+function readQuery<Query extends z.ZodObject>(
+  schema: Query,
+  given: Readonly<Record<string, unknown>>,
+): z.output<Query> {
+  const texts: Record<string, string> = {};
+  for (const [field, value] of Object.entries(given)) {
+    if (!Object.hasOwn(schema.shape, field)) throw unknownParameter(field, Object.keys(schema.shape));
+    if (typeof value !== 'string') {
+      throw new HttpProblem('bad-query', `The query parameter ${field} is given more than once.`, { field });
+    }
+    if (value === '') {
+      throw new HttpProblem('bad-query', `The query parameter ${field} is empty; leave it out instead.`, {
+        field,
+      });
+    }
+    texts[field] = value;
+  }
+  const read = schema.safeParse(texts);
+  if (read.success) return read.data;
+  const field = String(read.error.issues[0]?.path[0] ?? '');
+  const wanted = (schema.shape[field] as z.ZodType | undefined)?.description ?? 'something else';
+  const message =
+    texts[field] === undefined
+      ? `The query parameter ${field} is missing; it must be ${wanted}.`
+      : `The query parameter ${field} is "${texts[field]}"; it must be ${wanted}.`;
+  throw new HttpProblem('bad-query', message, { field });
+}
+
+function unknownParameter(field: string, known: readonly string[]): HttpProblem {
+  const near = suggest(field, known);
+  const advice =
+    near !== undefined
+      ? `did you mean ${near}?`
+      : known.length === 0
+        ? 'this address takes none.'
+        : `it may be ${known.join(', ')}.`;
+  return new HttpProblem('bad-query', `There is no query parameter "${field}" here; ${advice}`, { field });
+}

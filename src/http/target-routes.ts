@@ -1,0 +1,226 @@
+import { z } from 'zod';
+import type { TargetColumns } from '../core/columns.ts';
+import { STATES } from '../core/health.ts';
+import { REASONS, SELF_REASONS } from '../core/reason.ts';
+import type { Estate, Target } from '../estate/estate.ts';
+import { toStoreId, toTargetId } from '../estate/ids.ts';
+import type { AppContext } from './app-context.ts';
+import { HttpProblem } from './http-problem.ts';
+import { defineRoute, idOf, LIMIT, NO_QUERY, type Route } from './route.ts';
+
+const LABELS = z.record(z.string(), z.string());
+const REASON = z.enum([...REASONS, ...SELF_REASONS]);
+
+const TARGET = z.strictObject({
+  id: z.string(),
+  labels: LABELS,
+  state: z.enum(STATES),
+  since: z.iso.datetime().describe('when the state began'),
+  reason: REASON.optional().describe('why it is not up'),
+  message: z.string().describe("the last probe's sentence"),
+  lastProbeAt: z.iso.datetime().optional().describe('when the last probe that gave a verdict ended'),
+  durationMs: z.number().optional().describe('how long that probe took'),
+});
+type TargetBody = z.output<typeof TARGET>;
+
+const TARGET_DETAIL = TARGET.extend({
+  module: z.string(),
+  address: z.string(),
+  kind: z.string(),
+  store: z.string().optional(),
+  lastReason: REASON.optional().describe('why the last probe was not well, whatever is confirmed'),
+  flapping: z.boolean().describe('it answers and fails by turns'),
+});
+
+const STORE = z.strictObject({
+  id: z.string(),
+  name: z.string(),
+  chain: z.string().optional(),
+  region: z.string().optional(),
+  city: z.string().optional(),
+  state: z.enum(STATES).describe('the worst among its targets that are known'),
+  since: z.iso.datetime().optional().describe('since when its worst state holds'),
+  targets: z.record(z.enum(STATES), z.int()).describe('how many by state'),
+  kinds: z.record(z.string(), z.int()).describe('how many by kind'),
+});
+
+export const TARGET_BODIES = { TARGET, TARGET_DETAIL, STORE } as const;
+
+const NEXT = z.string().nullable().describe('give it as after to get the next page; null: there is none');
+const AFTER = z.string().describe('the next of the page before').optional();
+
+export function targetRoutes(context: AppContext): readonly Route[] {
+  const { columns, settings } = context;
+  return [
+    defineRoute({
+      method: 'get',
+      path: '/api/v1/targets',
+      access: 'viewer',
+      summary: 'Targets with their confirmed states, by id',
+      query: z.strictObject({
+        state: z
+          .enum(STATES)
+          .describe(`one of ${STATES.join(', ')}`)
+          .optional(),
+        store: z.string().describe('the id of a store').optional(),
+        chain: z.string().describe('the name of a chain').optional(),
+        module: z.string().describe('the name of a module').optional(),
+        kind: z.string().describe('a kind of target, such as terminal').optional(),
+        limit: LIMIT,
+        after: AFTER,
+      }),
+      answers: {
+        200: {
+          description: 'A page of targets',
+          body: z.strictObject({ targets: z.array(TARGET), next: NEXT }),
+        },
+      },
+      answer({ response }, { state, store, chain, module, kind, limit, after }) {
+        const isWanted = (target: Target, slot: number): boolean =>
+          (state === undefined || columns.stateAt(slot) === state) &&
+          (store === undefined || target.store === store) &&
+          (chain === undefined || target.labels['chain'] === chain) &&
+          (module === undefined || target.module === module) &&
+          (kind === undefined || target.kind === kind);
+        const targets: TargetBody[] = [];
+        for (const target of targetsAfter(settings().estate, after)) {
+          const slot = columns.slotOf(target.id);
+          if (slot === undefined || !isWanted(target, slot)) continue;
+          if (targets.length === limit) {
+            response.json({ targets, next: targets.at(-1)?.id ?? null });
+            return;
+          }
+          targets.push(bodyOf(columns, slot, target));
+        }
+        response.json({ targets, next: null });
+      },
+    }),
+    defineRoute({
+      method: 'get',
+      path: '/api/v1/targets/:id',
+      access: 'viewer',
+      summary: 'One target with all that is known of it',
+      query: NO_QUERY,
+      answers: { 200: { description: 'The target', body: TARGET_DETAIL } },
+      answer(exchange) {
+        const id = toTargetId(idOf(exchange));
+        const slot = columns.slotOf(id);
+        const target = slot === undefined ? undefined : columns.targetAt(slot);
+        if (slot === undefined || target === undefined) {
+          throw new HttpProblem('not-found', `There is no target "${id}".`);
+        }
+        const { module, address, kind, store } = target;
+        const lastReason = columns.lastReasonAt(slot);
+        exchange.response.json({
+          ...bodyOf(columns, slot, target),
+          module,
+          address,
+          kind,
+          ...(store === undefined ? {} : { store }),
+          ...(lastReason === undefined ? {} : { lastReason }),
+          flapping: columns.isFlappingAt(slot),
+        } satisfies z.output<typeof TARGET_DETAIL>);
+      },
+    }),
+    ...storeRoutes(context),
+  ];
+}
+
+function storeRoutes({ columns, settings, stores }: AppContext): readonly Route[] {
+  return [
+    defineRoute({
+      method: 'get',
+      path: '/api/v1/stores',
+      access: 'viewer',
+      summary: 'Stores with their targets by state, by id',
+      query: z.strictObject({ limit: LIMIT, after: AFTER }),
+      answers: {
+        200: {
+          description: 'A page of stores',
+          body: z.strictObject({ stores: z.array(STORE), next: NEXT }),
+        },
+      },
+      answer({ response }, { limit, after }) {
+        const rest = stores()
+          .filter(({ id }) => after === undefined || id > after)
+          .sort(byId);
+        const page = rest.slice(0, limit);
+        response.json({ stores: page, next: rest.length > limit ? (page.at(-1)?.id ?? null) : null });
+      },
+    }),
+    defineRoute({
+      method: 'get',
+      path: '/api/v1/stores/:id',
+      access: 'viewer',
+      summary: 'One store with all its targets',
+      query: NO_QUERY,
+      answers: {
+        200: {
+          description: 'The store',
+          body: z.strictObject({ store: STORE.extend({ labels: LABELS }), targets: z.array(TARGET) }),
+        },
+      },
+      answer(exchange) {
+        const id = toStoreId(idOf(exchange));
+        const { estate } = settings();
+        const labels = estate.stores.get(id)?.labels;
+        const store = stores().find((one) => one.id === id);
+        if (labels === undefined || store === undefined) {
+          throw new HttpProblem('not-found', `There is no store "${id}".`);
+        }
+        const targets = sortedTargets(estate).flatMap((target) => {
+          const slot = target.store === id ? columns.slotOf(target.id) : undefined;
+          return slot === undefined ? [] : [bodyOf(columns, slot, target)];
+        });
+        exchange.response.json({ store: { ...store, labels }, targets });
+      },
+    }),
+  ];
+}
+
+function bodyOf(columns: TargetColumns, slot: number, target: Target): TargetBody {
+  const reason = columns.reasonAt(slot);
+  const lastRunAtMs = columns.lastRunAtMs[slot] ?? 0;
+  return {
+    id: target.id,
+    labels: { ...target.labels },
+    state: columns.stateAt(slot),
+    since: new Date(columns.sinceMs[slot] ?? 0).toISOString(),
+    ...(reason === undefined ? {} : { reason }),
+    message: columns.messageAt(slot),
+    ...(lastRunAtMs === 0
+      ? {}
+      : { lastProbeAt: new Date(lastRunAtMs).toISOString(), durationMs: columns.durationMs[slot] ?? 0 }),
+  };
+}
+
+const SORTED = new WeakMap<Estate, readonly Target[]>();
+
+/** By id, in the order of code units; sorted once for each estate. */
+function sortedTargets(estate: Estate): readonly Target[] {
+  let sorted = SORTED.get(estate);
+  if (sorted === undefined) {
+    sorted = Array.from(estate.targets.values()).sort(byId);
+    SORTED.set(estate, sorted);
+  }
+  return sorted;
+}
+
+function* targetsAfter(estate: Estate, after: string | undefined): Generator<Target> {
+  const targets = sortedTargets(estate);
+  let low = 0;
+  let high = after === undefined ? 0 : targets.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((targets[middle]?.id ?? '') <= (after ?? '')) low = middle + 1;
+    else high = middle;
+  }
+  for (let i = low; i < targets.length; i++) {
+    const target = targets[i];
+    if (target !== undefined) yield target;
+  }
+}
+
+function byId(a: { readonly id: string }, b: { readonly id: string }): number {
+  return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
+}

@@ -1,0 +1,156 @@
+/** What a metric is: the whole of what a reader of the exposition may know beforehand. */
+export interface Family {
+  readonly type: 'gauge' | 'counter' | 'histogram' | 'summary';
+  /** Base unit, also the name's suffix (`_total` apart). `none`: a state, a count or an info metric. */
+  readonly unit: 'seconds' | 'none';
+  readonly help: string;
+  /** Label names of its own, beside those that tell the target. */
+  readonly labels: readonly string[];
+}
+
+/** Labels by which every per-target series tells its target. Absent where they do not apply. */
+export const TARGET_LABELS = ['target', 'module', 'kind', 'store', 'chain'] as const;
+
+/**
+ * Per-target series of `/metrics/targets`: at most one of each for a target, so at most six
+ * (`probe_timeout_seconds` is for `/probe` alone). What a module exports beyond them is in `core/measurements.ts`.
+ * Names and helps that blackbox_exporter has are its own, to the letter.
+ */
+export const TARGET_FAMILIES = {
+  probe_success: {
+    type: 'gauge',
+    unit: 'none',
+    help: 'Displays whether or not the probe was a success',
+    labels: [],
+  },
+  probe_duration_seconds: {
+    type: 'gauge',
+    unit: 'seconds',
+    help: 'Returns how long the probe took to complete in seconds',
+    labels: [],
+  },
+  kassavakt_target_state: {
+    type: 'gauge',
+    unit: 'none',
+    help: 'Confirmed state of the target: 0 unknown, 1 up, 2 degraded, 3 down',
+    labels: [],
+  },
+  kassavakt_probe_last_run_timestamp_seconds: {
+    type: 'gauge',
+    unit: 'seconds',
+    help: 'When the last probe that gave a verdict ended, in unixtime',
+    labels: [],
+  },
+  kassavakt_target_info: {
+    type: 'gauge',
+    unit: 'none',
+    help: 'Every label of the target, for joins; always 1',
+    labels: [],
+  },
+  probe_failure_info: {
+    type: 'gauge',
+    unit: 'none',
+    help: 'Why the last probe failed; absent while it succeeds',
+    labels: ['reason'],
+  },
+  probe_timeout_seconds: {
+    type: 'gauge',
+    unit: 'seconds',
+    help: 'Returns how long the probe timeout is in seconds',
+    labels: [],
+  },
+} as const satisfies Readonly<Record<string, Family>>;
+
+/** Series of `/metrics`: our own process, beside Node's and the operating system's usual ones. */
+export const PROCESS_FAMILIES = {
+  kassavakt_probes_total: {
+    type: 'counter',
+    unit: 'none',
+    help: 'Probes that ended, whatever came of them',
+    labels: [],
+  },
+  kassavakt_probe_failures_total: {
+    type: 'counter',
+    unit: 'none',
+    help: 'Probes that failed, by the layer that failed first',
+    labels: ['reason'],
+  },
+  kassavakt_probes_inconclusive_total: {
+    type: 'counter',
+    unit: 'none',
+    help: 'Probes without a verdict for a reason of our own; they change no state',
+    labels: ['reason'],
+  },
+  kassavakt_probe_lateness_seconds: {
+    type: 'histogram',
+    unit: 'seconds',
+    help: 'How long after its due time a probe started',
+    labels: [],
+  },
+  kassavakt_event_loop_delay_seconds: {
+    type: 'summary',
+    unit: 'seconds',
+    help: 'How late the event loop ran what was due; quantiles of the last minute',
+    labels: [],
+  },
+  kassavakt_in_flight_probes: {
+    type: 'gauge',
+    unit: 'none',
+    help: 'Scheduled probes under way',
+    labels: [],
+  },
+  kassavakt_queued_probes: {
+    type: 'gauge',
+    unit: 'none',
+    help: 'Scheduled probes that are due and wait for a place',
+    labels: [],
+  },
+  kassavakt_targets: {
+    type: 'gauge',
+    unit: 'none',
+    help: 'Targets watched, by confirmed state',
+    labels: ['state'],
+  },
+  kassavakt_journal_last_seq: {
+    type: 'gauge',
+    unit: 'none',
+    help: 'Number of the newest event in the journal',
+    labels: [],
+  },
+  kassavakt_journal_writable: {
+    type: 'gauge',
+    unit: 'none',
+    help: 'Whether the journal takes new events; while 0 nothing new is announced',
+    labels: [],
+  },
+  kassavakt_journal_pending_events: {
+    type: 'gauge',
+    unit: 'none',
+    help: 'Confirmed events that are not yet in the journal and so not yet announced',
+    labels: [],
+  },
+  kassavakt_feed_clients: {
+    type: 'gauge',
+    unit: 'none',
+    help: 'Clients that follow the feed',
+    labels: [],
+  },
+  kassavakt_build_info: {
+    type: 'gauge',
+    unit: 'none',
+    help: 'Version of Kassavakt and of Node.js; always 1',
+    labels: ['version', 'node'],
+  },
+  kassavakt_config_last_reload_successful: {
+    type: 'gauge',
+    unit: 'none',
+    help: 'Whether the last attempt to read the configuration succeeded',
+    labels: [],
+  },
+  kassavakt_config_last_reload_success_timestamp_seconds: {
+    type: 'gauge',
+    unit: 'seconds',
+    help: 'When the configuration was last read with success, in unixtime',
+    labels: [],
+  },
+} as const satisfies Readonly<Record<string, Family>>;
