@@ -27,6 +27,8 @@ export interface WireStore {
   /** Since when its worst state holds; absent while `up` or `unknown`. ISO 8601. */
   readonly since?: string;
   readonly targets: Readonly<Record<'unknown' | 'up' | 'degraded' | 'down', number>>;
+  /** How many targets it has of each kind (`terminal`, `gateway`, …). */
+  readonly kinds: Readonly<Record<string, number>>;
 }
 
 /** What holds after event `seq`: enough to draw a page; later `events` bring it forward. */
