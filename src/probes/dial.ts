@@ -52,6 +52,8 @@ interface Opened extends Dialled {
   readonly socket: Socket;
   readonly address: string;
   readonly family: 4 | 6;
+  /** The other side's name in messages: `host:port`, with the address if that is another. */
+  readonly who: string;
   /** Undefined without TLS. */
   readonly tls: TlsFacts | undefined;
 }
@@ -114,7 +116,7 @@ export async function dial(options: DialOptions, signal: AbortSignal): Promise<D
     return { ...fault, phases, trail, samples: addressed, tls: undefined };
   }
   trail.push(`connect ${who}: open in ${formatDuration(connectMs)}`);
-  const base = { address, family, phases, trail };
+  const base = { address, family, who, phases, trail };
   if (options.tls === undefined) {
     return { kind: 'ok', socket: connected.socket, tls: undefined, samples: addressed, ...base };
   }
