@@ -202,7 +202,7 @@ export function endpointText(host: string, port: number): string {
 /** After an abort: throws the signal's reason unless that is the probe's own deadline. */
 export function throwUnlessTimeout(signal: AbortSignal): void {
   const { reason } = signal as { readonly reason: unknown };
-  if (!(reason instanceof Error && reason.name === 'TimeoutError')) throw reason;
+  if (!(Error.isError(reason) && reason.name === 'TimeoutError')) throw reason;
 }
 
 type Connected =

@@ -92,7 +92,7 @@ type Failed = (reason: Reason, what: string) => Fault;
 
 function brokenOff(error: unknown, step: Step, failed: Failed): Fault {
   // Node makes an ECONNRESET of its own, without a system call, when the other side merely closes in a handshake.
-  const isReset = error instanceof Error && 'syscall' in error;
+  const isReset = Error.isError(error) && 'syscall' in error;
   if (!isReset && isTls(step)) return failed('tls', 'closes the connection during the TLS handshake');
   if (isTls(step)) return failed('protocol', 'accepts the connection and then resets it, before TLS is up');
   return failed('protocol', isReset ? 'accepts the connection and then resets it' : 'closes the connection');

@@ -109,7 +109,7 @@ async function lookUp(resolver: Resolver, name: string, preference: IpPreference
       const found = await (family === 4 ? resolver.resolve4(name) : resolver.resolve6(name));
       return { addresses: found.map((address) => ({ address, family })) };
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+      const code = Error.isError(error) && 'code' in error ? String(error.code) : 'unknown error';
       return NO_SUCH_ADDRESS.has(code) ? { addresses: [] } : { addresses: [], trouble: code };
     }
   };

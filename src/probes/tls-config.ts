@@ -118,7 +118,7 @@ export async function readModuleFile(option: string, name: string, context: Prob
   try {
     return await readFile(path);
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error';
+    const code = Error.isError(cause) && 'code' in cause ? String(cause.code) : 'unknown error';
     const why =
       code === 'ENOENT'
         ? 'does not exist'
@@ -155,7 +155,7 @@ function unusable(
 
 /** OpenSSL's words are for programmers; the passphrase itself is never among them. */
 function advice(cause: unknown): string {
-  const text = cause instanceof Error ? cause.message : String(cause);
+  const text = Error.isError(cause) ? cause.message : String(cause);
   if (/mac verify failure/i.test(text))
     return 'does not open: the passphrase is wrong; correct passphrase_file';
   if (/key values mismatch/i.test(text))
