@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer';
 import { createSocket } from 'node:dgram';
 import type { Duplex } from 'node:stream';
 import { type DecodedPacket, decode, encode, RECURSION_DESIRED } from 'dns-packet';
+import type { Clock } from '../lib/clock.ts';
 
 /** The one question of a probe. */
 export interface Query {
@@ -12,13 +13,22 @@ export interface Query {
   readonly recursionDesired: boolean;
 }
 
-/** What came back: at most one acceptable answer, and how much that was none. */
-export type Exchange =
-  | { readonly kind: 'answer'; readonly packet: DecodedPacket; readonly strays: number }
-  | { readonly kind: 'error'; readonly code: string; readonly strays: number }
-  /** Only over TCP: the connection ended, or brought something that is no answer to the question. */
-  | { readonly kind: 'broken'; readonly what: string; readonly strays: number }
-  | { readonly kind: 'aborted'; readonly strays: number };
+/** How asking ended. */
+type Ending =
+  | { readonly kind: 'answer'; readonly packet: DecodedPacket }
+  | { readonly kind: 'error'; readonly error: unknown }
+  /** Only over a connection: it ended, or brought something that is no answer. `what` is a clause for a person. */
+  | { readonly kind: 'broken'; readonly what: string }
+  | { readonly kind: 'aborted' };
+
+export type Exchange = Ending & {
+  /** Messages that were no answer to the question. */
+  readonly strays: number;
+  /** Opening the socket. Unit: ms. */
+  readonly connectMs: number;
+  /** From then on. Unit: ms. */
+  readonly requestMs: number;
+};
 
 /**
  * Larger answers are refused. Unit: bytes. Reading a hostile message costs time that grows with the square of its
@@ -28,9 +38,9 @@ const MAX_ANSWER_BYTES = 16_384;
 
 /**
  * Asks over UDP. Datagrams that do not answer the question (another id, another name, garbage) are counted and
- * passed over, so that nobody can spoil a probe by guessing its port. Settles within the abort.
+ * passed over, so that nobody can spoil a probe by guessing its port. Settles at once when `signal` aborts.
  */
-export function askByUdp(
+export async function askByUdp(
   query: Query,
   to: {
     readonly ip: string;
@@ -38,81 +48,87 @@ export function askByUdp(
     readonly port: number;
     readonly from: string | undefined;
   },
+  clock: Clock,
   signal: AbortSignal,
 ): Promise<Exchange> {
   const id = newId();
-  const message = encodeQuery(id, query);
   const socket = createSocket(to.family === 6 ? 'udp6' : 'udp4');
+  const openAtMs = clock.monotonicMs();
+  let askedAtMs: number | undefined;
   let strays = 0;
-  return new Promise<Exchange>((resolve) => {
-    const settle = (exchange: Exchange): void => {
-      signal.removeEventListener('abort', onAbort);
-      resolve(exchange);
-    };
-    const onAbort = (): void => settle({ kind: 'aborted', strays });
-    signal.addEventListener('abort', onAbort, { once: true });
-    if (signal.aborted) return onAbort();
-    socket.on('error', (error) => settle({ kind: 'error', code: codeOf(error), strays }));
+  const ending = await settled(signal, (settle) => {
+    socket.on('error', (error) => settle({ kind: 'error', error }));
     socket.on('message', (bytes) => {
       const packet = acceptable(bytes, id, query);
       if (packet === undefined) strays += 1;
-      else settle({ kind: 'answer', packet, strays });
+      else settle({ kind: 'answer', packet });
     });
-    const ask = (): void => {
-      socket.once('connect', () => {
-        socket.send(message, (error) => {
-          if (error !== null) settle({ kind: 'error', code: codeOf(error), strays });
-        });
+    socket.once('connect', () => {
+      askedAtMs = clock.monotonicMs();
+      socket.send(encodeQuery(id, query), (error) => {
+        if (error !== null) settle({ kind: 'error', error });
       });
-      socket.connect(to.port, to.ip);
-    };
-    if (to.from === undefined) ask();
-    else socket.bind({ address: to.from, port: 0 }, ask);
-  }).finally(() => closeQuietly(socket));
+    });
+    const connect = (): void => socket.connect(to.port, to.ip);
+    if (to.from === undefined) connect();
+    else socket.bind({ address: to.from, port: 0 }, connect);
+  });
+  const endedAtMs = clock.monotonicMs();
+  socket.removeAllListeners().on('error', () => undefined);
+  socket.close();
+  const connectMs = (askedAtMs ?? endedAtMs) - openAtMs;
+  return { ...ending, strays, connectMs, requestMs: endedAtMs - openAtMs - connectMs };
 }
 
-/** Asks over an open connection (TCP or TLS), which stays the caller's to destroy. Settles within the abort. */
-export function askByStream(query: Query, stream: Duplex, signal: AbortSignal): Promise<Exchange> {
+/** Asks over an open connection (TCP or TLS), which stays the caller's to destroy. Settles at once on abort. */
+export async function askByStream(
+  query: Query,
+  stream: Duplex,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<Exchange> {
   const id = newId();
-  const message = encodeQuery(id, query);
-  const frame = Buffer.alloc(2);
-  frame.writeUInt16BE(message.length);
-  let received = Buffer.alloc(0);
-  return new Promise<Exchange>((resolve) => {
-    const settle = (exchange: Exchange): void => {
-      signal.removeEventListener('abort', onAbort);
-      stream.off('data', onData).off('error', onError).off('close', onEnd).off('end', onEnd);
-      stream.on('error', () => undefined);
-      resolve(exchange);
-    };
-    const onAbort = (): void => settle({ kind: 'aborted', strays: 0 });
-    const onError = (error: unknown): void => settle({ kind: 'error', code: codeOf(error), strays: 0 });
-    const onEnd = (): void =>
-      settle({ kind: 'broken', what: 'the connection ends without an answer', strays: 0 });
-    const onData = (chunk: Buffer): void => {
+  const askedAtMs = clock.monotonicMs();
+  let strays = 0;
+  const ending = await settled(signal, (settle) => {
+    let received = Buffer.alloc(0);
+    const broken = (what: string): void => settle({ kind: 'broken', what });
+    stream.on('error', (error) => settle({ kind: 'error', error }));
+    stream.on('close', () => broken('ends the connection without an answer'));
+    stream.on('end', () => broken('ends the connection without an answer'));
+    stream.on('data', (chunk: Buffer) => {
       received = Buffer.concat([received, chunk]);
       if (received.length < 2) return;
       const length = received.readUInt16BE(0);
-      if (length > MAX_ANSWER_BYTES) {
-        return settle({
-          kind: 'broken',
-          what: `the answer is larger than ${MAX_ANSWER_BYTES} bytes`,
-          strays: 1,
-        });
-      }
-      if (received.length < length + 2) return;
+      if (length <= MAX_ANSWER_BYTES && received.length < length + 2) return;
       const packet = acceptable(received.subarray(2, length + 2), id, query);
-      settle(
-        packet === undefined
-          ? { kind: 'broken', what: 'what comes back does not answer the question', strays: 1 }
-          : { kind: 'answer', packet, strays: 0 },
-      );
-    };
-    signal.addEventListener('abort', onAbort, { once: true });
-    if (signal.aborted) return onAbort();
-    stream.on('data', onData).on('error', onError).on('close', onEnd).on('end', onEnd);
+      if (packet !== undefined) return settle({ kind: 'answer', packet });
+      strays = 1;
+      broken('sends something that does not answer the question');
+    });
+    const message = encodeQuery(id, query);
+    const frame = Buffer.alloc(2);
+    frame.writeUInt16BE(message.length);
     stream.write(Buffer.concat([frame, message]));
   });
+  return { ...ending, strays, connectMs: 0, requestMs: clock.monotonicMs() - askedAtMs };
+}
+
+/** The first ending that `start` or the abort brings. */
+async function settled(
+  signal: AbortSignal,
+  start: (settle: (ending: Ending) => void) => void,
+): Promise<Ending> {
+  const { promise, resolve } = Promise.withResolvers<Ending>();
+  const onAbort = (): void => resolve({ kind: 'aborted' });
+  signal.addEventListener('abort', onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  else start(resolve);
+  try {
+    return await promise;
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
 }
 
 /** The packet, when it answers `query`: same id, same question. An error may leave the question out. */
@@ -147,22 +163,4 @@ function plain(name: string): string {
 /** Not to be guessed: whoever can forge an answer's sender must not also know the id. */
 function newId(): number {
   return crypto.getRandomValues(new Uint16Array(1))[0] ?? 0;
-}
-
-function codeOf(error: unknown): string {
-  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : 'unknown';
-}
-
-function closeQuietly(socket: {
-  close(): void;
-  removeAllListeners(): unknown;
-  on(e: 'error', f: () => void): unknown;
-}) {
-  socket.removeAllListeners();
-  socket.on('error', () => undefined);
-  try {
-    socket.close();
-  } catch {
-    // It never opened.
-  }
 }

@@ -1,5 +1,6 @@
 import type { Answer } from 'dns-packet';
 import { isIPv6 } from 'node:net';
+import { redact } from '../lib/redact.ts';
 
 /**
  * A resource record on one line, as a zone file and as Go's miekg/dns (hence blackbox_exporter) write it:
@@ -15,6 +16,14 @@ export function recordText(record: Answer): string {
   const classText = class_.replace(unknown, 'CLASS$1');
   return `${domain(name)}\t${ttl}\t${classText}\t${typeText}\t${dataText(record)}`;
 }
+
+/** The same for a person: blanks for tabs, cut at a bound, card numbers removed. */
+export function recordLine(record: Answer): string {
+  const text = redact(recordText(record)).replaceAll('\t', ' ');
+  return text.length <= MAX_LINE_CHARS ? text : `${text.slice(0, MAX_LINE_CHARS)}…`;
+}
+
+const MAX_LINE_CHARS = 160;
 
 function dataText(record: Exclude<Answer, { readonly type: 'OPT' }>): string {
   switch (record.type) {

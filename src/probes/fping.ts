@@ -51,7 +51,7 @@ export class Pinger implements AsyncDisposable {
    * not been sent yet, as not sent in time; any other abort rejects with its reason.
    */
   ping(ip: string, signal: AbortSignal): Promise<Ping> {
-    if (this.closed) throw new Error('the pinger is closed');
+    if (this.closed) return Promise.resolve(STOPPED);
     return new Promise((resolve, reject) => {
       const settle = (act: () => void): void => {
         signal.removeEventListener('abort', onAbort);
@@ -185,6 +185,8 @@ const NOT_IN_TIME: Ping = {
   detail: 'the time was over before the ping could be sent',
 };
 
+const STOPPED: Ping = { kind: 'not-sent', reason: 'self-program', detail: 'the prober was closed' };
+
 interface Waiter {
   settled: boolean;
   run: Run | undefined;
@@ -237,11 +239,14 @@ class Run {
     for (const waiters of this.hosts.values()) {
       if (waiters.some((waiter) => !waiter.settled)) return;
     }
-    this.child.kill('SIGKILL');
+    void this.kill();
   }
 
   kill(): Promise<void> {
     this.child.kill('SIGKILL');
+    // Whatever the program may have started would hold these open, and with them our end.
+    this.child.stdout.destroy();
+    this.child.stderr.destroy();
     return this.ended;
   }
 
@@ -272,7 +277,7 @@ class Run {
     if (waiters === undefined) return;
     this.hosts.delete(ip);
     for (const waiter of waiters) if (!waiter.settled) waiter.answer(ping);
-    if (this.hosts.size === 0) this.child.kill('SIGKILL');
+    if (this.hosts.size === 0) void this.kill();
   }
 
   private fail(reason: SelfReason, detail: string): void {

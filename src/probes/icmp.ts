@@ -2,18 +2,18 @@ import { isIP, isIPv6 } from 'node:net';
 import { z } from 'zod';
 import type { Sample } from '../core/measurements.ts';
 import type { Outcome, Phase, ProbeReport } from '../core/outcome.ts';
-import type { SelfReason } from '../core/reason.ts';
 import type { Clock } from '../lib/clock.ts';
 import { formatDuration } from '../lib/duration.ts';
 import { err, ok, type Result } from '../lib/result.ts';
 import { unreachable } from '../lib/unreachable.ts';
+import type { Fault } from './fault.ts';
 import { FpingFault, type Ping, Pinger } from './fping.ts';
 import { type Probe, type ProbeContext, type Prober, type ProbeRequest, ProberUnavailable } from './probe.ts';
-import { addressSamples, type IpChoice, type ResolvedAddress, resolveHost } from './resolve.ts';
+import { addressSamples, ipOptions, type IpPreference, resolveHost } from './resolve.ts';
+import { resolveFault } from './resolve-fault.ts';
 
 const options = z.strictObject({
-  preferred_ip_protocol: z.enum(['ip4', 'ip6']).default('ip6'),
-  ip_protocol_fallback: z.boolean().default(true),
+  ...ipOptions,
   source_ip_address: z
     .string()
     .refine((text) => isIP(text) !== 0, 'write an IPv4 or IPv6 address of this machine')
@@ -46,7 +46,7 @@ export const icmpProber: Prober<IcmpOptions> = {
         args: fpingArgs(given),
         clock: context.clock,
       });
-      return new IcmpProbe(pinger, choiceOf(given), context);
+      return new IcmpProbe(pinger, given, context);
     } catch (error) {
       if (!(error instanceof FpingFault)) throw error;
       throw new ProberUnavailable(`module ${context.module}: ${whatToDo(error, given)}`, { cause: error });
@@ -76,10 +76,10 @@ function fpingArgs({ dont_fragment, payload_size, source_ip_address, ttl }: Icmp
 }
 
 /** A source address leaves only its own family. */
-function choiceOf({ ip_protocol_fallback, preferred_ip_protocol, source_ip_address }: IcmpOptions): IpChoice {
-  return source_ip_address === undefined
-    ? { preferred: preferred_ip_protocol, fallback: ip_protocol_fallback }
-    : { preferred: isIPv6(source_ip_address) ? 'ip6' : 'ip4', fallback: false };
+function preferenceOf(given: IcmpOptions): IpPreference {
+  const { source_ip_address } = given;
+  if (source_ip_address === undefined) return given;
+  return { preferred_ip_protocol: isIPv6(source_ip_address) ? 'ip6' : 'ip4', ip_protocol_fallback: false };
 }
 
 function whatToDo({ fault, message }: FpingFault, { program }: IcmpOptions): string {
@@ -107,101 +107,114 @@ function whatToDo({ fault, message }: FpingFault, { program }: IcmpOptions): str
 
 class IcmpProbe implements Probe {
   private readonly pinger: Pinger;
-  private readonly choice: IpChoice;
+  private readonly options: IcmpOptions;
   private readonly clock: Clock;
   private readonly timeoutMs: number;
 
-  constructor(pinger: Pinger, choice: IpChoice, context: ProbeContext) {
+  constructor(pinger: Pinger, given: IcmpOptions, context: ProbeContext) {
     this.pinger = pinger;
-    this.choice = choice;
+    this.options = given;
     this.clock = context.clock;
     this.timeoutMs = context.timeoutMs;
   }
 
   async run({ address }: ProbeRequest, signal: AbortSignal): Promise<ProbeReport> {
+    signal.throwIfAborted();
     const startedAtMs = this.clock.monotonicMs();
-    const resolved = await resolveHost(address, this.choice, signal);
+    const resolved = await resolveHost(address, preferenceOf(this.options), signal);
     const resolveMs = this.clock.monotonicMs() - startedAtMs;
-    if (!resolved.ok) {
-      const { message, reason } = resolved.error;
-      const outcome: Outcome =
-        reason === 'dns'
-          ? { kind: 'failed', reason, durationMs: resolveMs, message }
-          : { kind: 'inconclusive', reason, message };
-      return report(outcome, resolveMs, undefined, undefined, undefined, [message]);
+    if (resolved.kind !== 'address') {
+      const fault = resolveFault(resolved, address, resolveMs, signal);
+      return report(outcomeOf(fault, resolveMs), { resolveMs }, undefined, [fault.message]);
     }
+    const other = familyProblem(address, resolved.family, this.options);
+    if (other !== undefined)
+      return report(outcomeOf(other, resolveMs), { resolveMs }, resolved, [other.message]);
+
     const askedAtMs = this.clock.monotonicMs();
-    const ping = await this.pinger.ping(plainIp(resolved.value), signal);
+    const ping = await this.pinger.ping(plainIp(resolved.address), signal);
     const elapsedMs = this.clock.monotonicMs() - askedAtMs;
-    const setupMs = 'sentAtMs' in ping ? Math.max(0, ping.sentAtMs - askedAtMs) : elapsedMs;
-    const { ip } = resolved.value;
+    const setupMs = ping.kind === 'not-sent' ? elapsedMs : Math.max(0, ping.sentAtMs - askedAtMs);
+    const rttMs = ping.kind === 'answered' ? ping.rttMs : undefined;
+    const durationMs = resolveMs + (rttMs ?? elapsedMs - setupMs);
     const trail = [
-      ...(ip === address ? [] : [`${address} resolves to ${ip}`]),
-      `echo request to ${ip} handed to fping`,
+      ...(resolved.address === address
+        ? []
+        : [`resolve ${address}: ${resolved.address} in ${formatDuration(resolveMs)}`]),
+      `echo request to ${resolved.address} handed to fping`,
       trailOf(ping),
     ];
-    const outcome = this.judge(ping, address, resolveMs, elapsedMs - setupMs);
-    const rttMs = ping.kind === 'answered' ? ping.rttMs : undefined;
-    return report(outcome, resolveMs, resolved.value, setupMs, rttMs, trail);
+    const outcome = this.judge(ping, address, durationMs);
+    return report(outcome, { resolveMs, setupMs, rttMs }, resolved, trail);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.pinger[Symbol.asyncDispose]();
   }
 
-  private judge(ping: Ping, address: string, resolveMs: number, waitedMs: number): Outcome {
-    const durationMs = resolveMs + (ping.kind === 'answered' ? ping.rttMs : waitedMs);
+  private judge(ping: Ping, address: string, durationMs: number): Outcome {
     switch (ping.kind) {
       case 'answered':
         return {
           kind: 'answered',
           durationMs,
-          message: `${address} answers a ping in ${roundTrip(ping.rttMs)}.`,
+          message: `${address} answers a ping in ${roundTrip(ping.rttMs)}`,
         };
       case 'silent': {
-        const message = `${address} does not answer a ping within ${formatDuration(this.timeoutMs)}.`;
+        const message = `${address} does not answer a ping within ${formatDuration(this.timeoutMs)}`;
         return { kind: 'failed', reason: 'connect-timeout', durationMs, message };
       }
       case 'unreachable': {
-        const message = `${address} cannot be reached: the network answers "${ping.detail}".`;
+        const message = `${address} cannot be reached: the network answers "${ping.detail}"`;
         return { kind: 'failed', reason: 'unreachable', durationMs, message };
       }
-      case 'not-sent':
-        return { kind: 'inconclusive', reason: ping.reason, message: selfText(ping.reason, ping.detail) };
+      case 'not-sent': {
+        const { detail, reason } = ping;
+        return { kind: 'inconclusive', reason, message: `No ping was made to ${address}: ${detail}` };
+      }
       default:
         return unreachable(ping);
     }
   }
 }
 
+/** An address literal is taken as it is written, and may be of a family that the source address cannot speak to. */
+function familyProblem(
+  address: string,
+  family: 4 | 6,
+  { source_ip_address }: IcmpOptions,
+): Fault | undefined {
+  if (source_ip_address === undefined || isIP(source_ip_address) === family) return undefined;
+  const message = `${address} is an IPv${family} address, and source_ip_address ${source_ip_address} is not`;
+  return { kind: 'failed', reason: 'dns', message };
+}
+
+function outcomeOf(fault: Fault, durationMs: number): Outcome {
+  return fault.kind === 'failed' ? { ...fault, durationMs } : fault;
+}
+
 function report(
   outcome: Outcome,
-  resolveMs: number,
-  address: ResolvedAddress | undefined,
-  setupMs: number | undefined,
-  rttMs: number | undefined,
+  times: { readonly resolveMs: number; readonly setupMs?: number; readonly rttMs?: number | undefined },
+  address: Parameters<typeof addressSamples>[0],
   trail: readonly string[],
 ): ProbeReport {
-  const phases: readonly Phase[] = [
-    { name: 'resolve', durationMs: resolveMs },
-    ...(setupMs === undefined ? [] : [{ name: 'setup', durationMs: setupMs }]),
-    ...(rttMs === undefined ? [] : [{ name: 'rtt', durationMs: rttMs }]),
-  ];
-  const samples: readonly Sample[] = [
-    ...addressSamples(address, resolveMs),
-    ...phases.map(
-      ({ name, durationMs }): Sample => ({
-        name: 'probe_icmp_duration_seconds',
-        labels: { phase: name },
-        value: durationMs / 1_000,
-      }),
-    ),
-  ];
-  return { outcome, phases, samples, trail };
+  const phases = (['resolve', 'setup', 'rtt'] as const).flatMap((name): readonly Phase[] => {
+    const durationMs = times[`${name}Ms`];
+    return durationMs === undefined ? [] : [{ name, durationMs }];
+  });
+  const durations = phases.map(
+    ({ name, durationMs }): Sample => ({
+      name: 'probe_icmp_duration_seconds',
+      labels: { phase: name },
+      value: durationMs / 1_000,
+    }),
+  );
+  return { outcome, phases, samples: [...addressSamples(address, times.resolveMs), ...durations], trail };
 }
 
 /** fping knows an IPv4 address only in its own notation, not as ::ffff:192.0.2.14. */
-function plainIp({ ip }: ResolvedAddress): string {
+function plainIp(ip: string): string {
   return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(ip)?.[1] ?? ip;
 }
 
@@ -218,12 +231,6 @@ function trailOf(ping: Ping): string {
     default:
       return unreachable(ping);
   }
-}
-
-function selfText(reason: SelfReason, detail: string): string {
-  return reason === 'self-network'
-    ? `The monitor's own network did not take the ping: ${detail}.`
-    : `The ping could not be made: ${detail}.`;
 }
 
 function roundTrip(rttMs: number): string {
