@@ -12,9 +12,10 @@ import { dial, endpointText, throwUnlessTimeout } from './dial.ts';
 import { askByStream, askByUdp, type Exchange, type Query } from './dns-exchange.ts';
 import { recordLine } from './dns-records.ts';
 import { checkRules, recordRules, type Section } from './dns-rules.ts';
-import { RegexSearcher } from './regex.ts';
 import { type Fault, faultOf } from './fault.ts';
-import type { Probe, ProbeContext, Prober, ProbeRequest } from './probe.ts';
+import type { Probe, ProbeContext, ProbeRequest, Prober } from './probe.ts';
+import { RegexSearcher } from './regex.ts';
+import { outcomeOf } from './report.ts';
 import { addressSamples, ipOptions, resolveHost } from './resolve.ts';
 import { resolveFault } from './resolve-fault.ts';
 import { type ClientTls, loadTlsConfig, tlsConfigOptions } from './tls-config.ts';
@@ -351,13 +352,6 @@ function isDomain(name: string): boolean {
 
 function failed(reason: Reason, message: string, durationMs: number): Outcome {
   return { kind: 'failed', reason, durationMs, message };
-}
-
-function outcomeOf(fault: Fault, durationMs: number): Outcome {
-  const { message } = fault;
-  return fault.kind === 'failed'
-    ? { kind: 'failed', reason: fault.reason, durationMs, message }
-    : { kind: 'inconclusive', reason: fault.reason, message };
 }
 
 /** blackbox_exporter knows three phases, TLS being part of the connection; those not reached are 0. */

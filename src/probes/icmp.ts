@@ -8,8 +8,9 @@ import { err, ok, type Result } from '../lib/result.ts';
 import { unreachable } from '../lib/unreachable.ts';
 import type { Fault } from './fault.ts';
 import { FpingFault, type Ping, Pinger } from './fping.ts';
-import { type Probe, type ProbeContext, type Prober, type ProbeRequest, ProberUnavailable } from './probe.ts';
-import { addressSamples, ipOptions, type IpPreference, resolveHost } from './resolve.ts';
+import { type Probe, type ProbeContext, type ProbeRequest, type Prober, ProberUnavailable } from './probe.ts';
+import { outcomeOf } from './report.ts';
+import { addressSamples, type IpPreference, ipOptions, resolveHost } from './resolve.ts';
 import { resolveFault } from './resolve-fault.ts';
 
 const options = z.strictObject({
@@ -187,10 +188,6 @@ function familyProblem(
   if (source_ip_address === undefined || isIP(source_ip_address) === family) return undefined;
   const message = `${address} is an IPv${family} address, and source_ip_address ${source_ip_address} is not`;
   return { kind: 'failed', reason: 'dns', message };
-}
-
-function outcomeOf(fault: Fault, durationMs: number): Outcome {
-  return fault.kind === 'failed' ? { ...fault, durationMs } : fault;
 }
 
 function report(

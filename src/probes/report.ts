@@ -15,7 +15,8 @@ export function reportFault(fault: Fault, durationMs: number, report: Report): P
   return { outcome: outcomeOf(fault, durationMs), phases, samples, trail };
 }
 
-function outcomeOf(fault: Fault, durationMs: number): Outcome {
+/** The outcome of a probe that ended in a fault. */
+export function outcomeOf(fault: Fault, durationMs: number): Outcome {
   const { message } = fault;
   return fault.kind === 'failed'
     ? { kind: 'failed', reason: fault.reason, durationMs, message }
