@@ -90,7 +90,7 @@ export async function dial(options: DialOptions, signal: AbortSignal): Promise<D
                 ? resolved.message
                 : `The name server of this machine gives no answer about ${host} within ${formatDuration(lookupMs)}`,
           };
-    trail.push(`resolve ${host}: ${fault.message}`);
+    trail.push(fault.message);
     return { ...fault, phases, trail, samples: addressSamples(undefined, lookupMs), tls: undefined };
   }
   const { address, family } = resolved;
@@ -112,7 +112,7 @@ export async function dial(options: DialOptions, signal: AbortSignal): Promise<D
             reason: 'connect-timeout',
             message: `${who} does not answer a connection attempt within ${formatDuration(connectMs)}`,
           };
-    trail.push(`connect ${who}: ${fault.message}`);
+    trail.push(fault.message);
     return { ...fault, phases, trail, samples: addressed, tls: undefined };
   }
   trail.push(`connect ${who}: open in ${formatDuration(connectMs)}`);
@@ -158,7 +158,7 @@ export async function openTls(
       phases,
       tls: facts,
       samples: tlsSamples(facts),
-      trail: [`tls ${who}: ${fault.message}`],
+      trail: [fault.message],
     };
   };
   const { session } = shaken;

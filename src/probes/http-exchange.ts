@@ -1,0 +1,155 @@
+import { type IncomingMessage, request as startRequest } from 'node:http';
+import type { Socket } from 'node:net';
+import { pipeline, type Readable } from 'node:stream';
+import { createBrotliDecompress, createGunzip, createInflate, createInflateRaw } from 'node:zlib';
+import type { HttpOptions } from './http-options.ts';
+
+/** The largest head of a response to accept. Unit: bytes. */
+export const MAX_HEAD_BYTES = 65_536;
+
+export interface HttpRequest {
+  readonly method: string;
+  /** Origin form, with the query. */
+  readonly path: string;
+  /** Every header, in order; names as they are sent. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly body: Buffer | undefined;
+}
+
+/** `error` is for a fault; `closed`: the other side just ended the connection. */
+export type Headed =
+  | { readonly kind: 'head'; readonly response: IncomingMessage }
+  | { readonly kind: 'error'; readonly error: unknown }
+  | { readonly kind: 'closed' }
+  | { readonly kind: 'aborted' };
+
+/** Sends a request over an open connection and waits for the head of the answer. The socket stays the caller's. */
+export function sendRequest(socket: Socket, request: HttpRequest, signal: AbortSignal): Promise<Headed> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve({ kind: 'aborted' });
+    if (socket.errored !== null) return resolve({ kind: 'error', error: socket.errored });
+    if (socket.destroyed) return resolve({ kind: 'closed' });
+    const message = startRequest({
+      createConnection: () => socket,
+      method: request.method,
+      path: request.path,
+      headers: request.headers.flat(),
+      maxHeaderSize: MAX_HEAD_BYTES,
+    });
+    const settle = (headed: Headed): void => {
+      signal.removeEventListener('abort', onAbort);
+      resolve(headed);
+    };
+    const onAbort = (): void => settle({ kind: 'aborted' });
+    const onHead = (response: IncomingMessage): void => {
+      // An error that comes while nobody reads must not end the process; whoever reads sees it.
+      response.on('error', () => undefined);
+      settle({ kind: 'head', response });
+    };
+    message.on('response', onHead);
+    // 101 without having asked for it: an answer like another, though without a body.
+    message.on('upgrade', onHead);
+    message.on('error', (error) =>
+      // Node makes an ECONNRESET of its own, without a system call, when the other side merely closes.
+      settle(
+        'code' in error && error.code === 'ECONNRESET' && !('syscall' in error)
+          ? { kind: 'closed' }
+          : { kind: 'error', error },
+      ),
+    );
+    message.on('close', () => settle({ kind: 'closed' }));
+    signal.addEventListener('abort', onAbort, { once: true });
+    message.end(request.body);
+  });
+}
+
+export type BodyRead =
+  /** `bytes` only when they were to be kept; `length` counts them after decompression. */
+  | { readonly kind: 'whole'; readonly bytes: Buffer; readonly length: number }
+  | { readonly kind: 'too-large'; readonly length: number }
+  | { readonly kind: 'not-compressed-so'; readonly length: number }
+  | { readonly kind: 'broken-off'; readonly length: number }
+  | { readonly kind: 'aborted'; readonly length: number };
+
+/**
+ * Reads a body to its end, at most `maxBytes` after decompression, and holds it only if `keep`. What is compressed
+ * is decompressed piece by piece, so that a small body that unpacks into a huge one stops at the limit too.
+ */
+export async function readBody(
+  response: IncomingMessage,
+  wish: {
+    readonly compression: HttpOptions['compression'];
+    readonly maxBytes: number;
+    readonly keep: boolean;
+  },
+  signal: AbortSignal,
+): Promise<BodyRead> {
+  const kept: Buffer[] = [];
+  let length = 0;
+  const onAbort = (): void => void response.destroy();
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    for await (const chunk of (await decoded(response, wish.compression)) as AsyncIterable<Buffer>) {
+      length += chunk.length;
+      if (length > wish.maxBytes) return { kind: 'too-large', length: wish.maxBytes };
+      if (wish.keep) kept.push(chunk);
+    }
+    if (signal.aborted) return { kind: 'aborted', length };
+    if (!response.complete) return { kind: 'broken-off', length };
+    return { kind: 'whole', bytes: Buffer.concat(kept), length };
+  } catch (error) {
+    if (signal.aborted) return { kind: 'aborted', length };
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    const isEncoding = /^(Z_|ERR_BROTLI|ERR__ERROR_|ERR_ZLIB|ERR_.*BROTLI)/.test(code);
+    return { kind: isEncoding && response.errored === null ? 'not-compressed-so' : 'broken-off', length };
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+async function decoded(
+  response: IncomingMessage,
+  compression: HttpOptions['compression'],
+): Promise<Readable> {
+  if (compression === undefined || compression === 'identity') return response;
+  const decoder =
+    compression === 'gzip'
+      ? createGunzip()
+      : compression === 'br'
+        ? createBrotliDecompress()
+        : (await startsAsZlib(response))
+          ? createInflate()
+          : createInflateRaw();
+  // The loop that reads the decoder sees the error too.
+  return pipeline(response, decoder, () => undefined);
+}
+
+/** "deflate" means zlib's format (RFC 9110), but many servers, and Go, take it for the bare one. */
+async function startsAsZlib(response: IncomingMessage): Promise<boolean> {
+  const first = await firstChunk(response);
+  if (first === undefined || first.length < 2) return true;
+  response.unshift(first);
+  const header = first.readUInt16BE(0);
+  return (header & 0x0f00) === 0x0800 && header % 31 === 0;
+}
+
+function firstChunk(response: IncomingMessage): Promise<Buffer | undefined> {
+  return new Promise((resolve) => {
+    const settle = (): void => {
+      response.off('readable', settle).off('close', settle);
+      resolve((response.read() as Buffer | null) ?? undefined);
+    };
+    response.on('readable', settle).on('close', settle);
+  });
+}
+
+/** The body as text, in the character set that the response names; UTF-8 if it names none that is known. */
+export function bodyText(bytes: Buffer, contentType: string | undefined): string {
+  const charset = /;\s*charset="?([^";\s]+)/i.exec(contentType ?? '')?.[1] ?? 'utf-8';
+  try {
+    return new TextDecoder(charset).decode(bytes);
+  } catch {
+    // A name that nobody knows.
+    return new TextDecoder().decode(bytes);
+  }
+}

@@ -1,0 +1,336 @@
+import type { IncomingMessage } from 'node:http';
+import type { ProbeReport } from '../core/outcome.ts';
+import { formatDuration } from '../lib/duration.ts';
+import { err, ok, type Result } from '../lib/result.ts';
+import { unreachable } from '../lib/unreachable.ts';
+import { type DialResult, dial, throwUnlessTimeout } from './dial.ts';
+import { codeOf, type Fault, faultOf } from './fault.ts';
+import { type BodyRead, type Headed, MAX_HEAD_BYTES, readBody, sendRequest } from './http-exchange.ts';
+import { type HttpOptions, httpOptions, parseSize } from './http-options.ts';
+import { type Hop, isHarmlessHeader, MAX_REDIRECTS, nextHop } from './http-redirect.ts';
+import { Seen } from './http-seen.ts';
+import { judgeAnswer, type Objection, readsText } from './http-verdict.ts';
+import type { Probe, ProbeContext, Prober, ProbeRequest } from './probe.ts';
+import { RegexSearcher } from './regex.ts';
+import { reportFault } from './report.ts';
+import { type ClientTls, loadTlsConfig, readModuleFile, readModuleSecret } from './tls-config.ts';
+
+/**
+ * Asks for a page and judges the answer, option for option as blackbox_exporter does, over HTTP/1.1. Files (body,
+ * credentials) are read when the module is opened. An answer that does not come, or does not end, is `protocol`.
+ */
+export const httpProber: Prober<HttpOptions> = {
+  name: 'http',
+  summary: 'Asks for a page over HTTP or HTTPS and judges status, headers and text.',
+  reasons: [
+    'dns',
+    'unreachable',
+    'connect-timeout',
+    'connect-refused',
+    'tls',
+    'tls-certificate',
+    'auth',
+    'protocol',
+    'content',
+  ],
+  options: httpOptions,
+  addressExample: 'https://shop.example/health',
+  parseAddress(address) {
+    const parsed = parseUrl(address);
+    return parsed.ok ? ok(true) : parsed;
+  },
+  async open(options, context) {
+    const [client, body, headers] = await Promise.all([
+      loadTlsConfig(options.tls_config, context),
+      options.body_file === undefined
+        ? options.body && Buffer.from(options.body)
+        : readModuleFile('body_file', options.body_file, context),
+      configuredHeaders(options, context),
+    ]);
+    return new HttpProbe(options, context, client, body === '' ? undefined : body, headers);
+  },
+};
+
+type Header = readonly [name: string, value: string];
+
+/** As blackbox_exporter, takes an address without a scheme for http. */
+function parseUrl(address: string): Result<URL> {
+  const url = URL.parse(/^[a-z][a-z\d+.-]*:\/\//i.test(address) ? address : `http://${address}`);
+  if (url === null || url.hostname === '') return err('write a URL, as in https://shop.example/health');
+  if (url.protocol !== 'http:' && url.protocol !== 'https:')
+    return err('the URL must begin with http:// or https://');
+  if (url.username !== '' || url.password !== '') {
+    return err('the URL holds a user name or password; give them as basic_auth in the module instead');
+  }
+  return ok(url);
+}
+
+/** What the options say to send, secrets included. */
+async function configuredHeaders(options: HttpOptions, context: ProbeContext): Promise<readonly Header[]> {
+  const headers: Header[] = Object.entries(options.headers);
+  for (const [name, { values, files }] of Object.entries(options.http_headers)) {
+    for (const value of values) headers.push([name, value]);
+    for (const file of files) headers.push([name, await readModuleSecret('http_headers', file, context)]);
+  }
+  const authorization = await authorizationOf(options, context);
+  if (authorization !== undefined) headers.push(['Authorization', authorization]);
+  return headers;
+}
+
+async function authorizationOf(options: HttpOptions, context: ProbeContext): Promise<string | undefined> {
+  const read = (option: string, file: string | undefined): Promise<string> =>
+    file === undefined ? Promise.resolve('') : readModuleSecret(option, file, context);
+  const { basic_auth: basic, authorization, bearer_token_file: bearer } = options;
+  if (basic !== undefined) {
+    const user =
+      basic.username_file === undefined
+        ? basic.username
+        : await read('basic_auth.username_file', basic.username_file);
+    const password = await read('basic_auth.password_file', basic.password_file);
+    return `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
+  }
+  if (authorization !== undefined) {
+    return `${authorization.type} ${await read('authorization.credentials_file', authorization.credentials_file)}`;
+  }
+  return bearer === undefined ? undefined : `Bearer ${await read('bearer_token_file', bearer)}`;
+}
+
+class HttpProbe implements Probe {
+  private readonly searcher = new RegexSearcher();
+  private readonly options: HttpOptions;
+  private readonly context: ProbeContext;
+  private readonly client: ClientTls;
+  private readonly body: Buffer | undefined;
+  private readonly headers: readonly Header[];
+
+  constructor(
+    options: HttpOptions,
+    context: ProbeContext,
+    client: ClientTls,
+    body: Buffer | undefined,
+    headers: readonly Header[],
+  ) {
+    this.options = options;
+    this.context = context;
+    this.client = client;
+    this.body = body;
+    this.headers = headers;
+  }
+
+  async run(request: ProbeRequest, signal: AbortSignal): Promise<ProbeReport> {
+    const parsed = parseUrl(request.address);
+    if (!parsed.ok) throw new TypeError(`not an address that was accepted: ${parsed.error}`);
+    const seen = new Seen(this.context.clock.monotonicMs());
+    const { method } = this.options;
+    let hop: Hop = { url: parsed.value, method, sendsBody: true, isTrusted: true };
+    for (;;) {
+      const step = await this.runHop(hop, request, seen, signal);
+      if (step.kind === 'done') return this.report(seen, step.objection);
+      seen.set('probe_http_redirects', ++seen.redirects);
+      hop = step.hop;
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.searcher[Symbol.asyncDispose]();
+  }
+
+  private async runHop(
+    hop: Hop,
+    request: ProbeRequest,
+    seen: Seen,
+    signal: AbortSignal,
+  ): Promise<
+    | { readonly kind: 'done'; readonly objection?: Objection }
+    | { readonly kind: 'redirect'; readonly hop: Hop }
+  > {
+    const { clock } = this.context;
+    const done = (objection: Objection) => ({ kind: 'done', objection }) as const;
+    const dialled = await this.dialHop(hop, request, signal);
+    seen.addDial(dialled);
+    if (dialled.kind !== 'ok') return done(dialled);
+    const { who, socket } = dialled;
+    try {
+      const sentAtMs = clock.monotonicMs();
+      const headed = await sendRequest(
+        socket,
+        {
+          method: hop.method,
+          path: `${hop.url.pathname}${hop.url.search}`,
+          headers: this.headersFor(hop, request),
+          body: hop.sendsBody ? this.body : undefined,
+        },
+        signal,
+      );
+      const processingMs = clock.monotonicMs() - sentAtMs;
+      seen.addPhase('processing', processingMs);
+      if (headed.kind === 'aborted') throwUnlessTimeout(signal);
+      if (headed.kind !== 'head') return done(this.noHead(headed, dialled, seen));
+      const { response } = headed;
+      seen.addHead(response, hop.url.protocol === 'https:');
+      seen.trail.push(
+        `${hop.method} ${who}: HTTP ${response.statusCode} after ${formatDuration(processingMs)}`,
+      );
+      const next = this.options.follow_redirects
+        ? nextHop(hop, response.statusCode ?? 0, response.headers.location)
+        : undefined;
+      if (next?.ok === true && seen.redirects < MAX_REDIRECTS) return { kind: 'redirect', hop: next.value };
+      if (next !== undefined) {
+        const what = next.ok ? `redirects more than ${MAX_REDIRECTS} times` : next.error;
+        return done({ kind: 'failed', reason: 'protocol', message: `${who} ${what}` });
+      }
+      const objection = await this.judgeResponse(response, hop, seen, who, signal);
+      return objection === undefined ? { kind: 'done' } : done(objection);
+    } finally {
+      socket.destroy();
+    }
+  }
+
+  private async judgeResponse(
+    response: IncomingMessage,
+    hop: Hop,
+    seen: Seen,
+    who: string,
+    signal: AbortSignal,
+  ): Promise<Objection | undefined> {
+    const { clock } = this.context;
+    const { compression } = this.options;
+    const startedAtMs = clock.monotonicMs();
+    const isBare = hop.method === 'HEAD' || [101, 204, 304].includes(response.statusCode ?? 0);
+    const body: BodyRead = isBare
+      ? { kind: 'whole', bytes: Buffer.alloc(0), length: 0 }
+      : await readBody(
+          response,
+          {
+            compression,
+            maxBytes: parseSize(this.options.body_size_limit) ?? 0,
+            keep: readsText(this.options),
+          },
+          signal,
+        );
+    seen.addPhase('transfer', clock.monotonicMs() - startedAtMs);
+    seen.set('probe_http_uncompressed_body_length', body.length);
+    if (body.kind === 'aborted') throwUnlessTimeout(signal);
+    const isTls = hop.url.protocol === 'https:';
+    const objection = await judgeAnswer(
+      { head: response, isTls, body },
+      this.options,
+      this.searcher,
+      who,
+      signal,
+    );
+    if (signal.aborted) throwUnlessTimeout(signal);
+    if (objection !== undefined || body.kind !== 'aborted') return objection;
+    return {
+      kind: 'failed',
+      reason: 'protocol',
+      message: `${who} answers HTTP ${response.statusCode}, but its body does not end within ${this.sinceStart(seen)}`,
+    };
+  }
+
+  private dialHop(hop: Hop, request: ProbeRequest, signal: AbortSignal): Promise<DialResult> {
+    const { url } = hop;
+    const isTls = url.protocol === 'https:';
+    const host = url.hostname.replace(/^\[|\]$/g, '');
+    const client = hop.isTrusted ? this.client : { ...this.client, serverName: undefined };
+    const serverName = hop.isTrusted ? hostOf(this.hostHeader(request)) : undefined;
+    return dial(
+      {
+        host,
+        port: url.port === '' ? (isTls ? 443 : 80) : Number(url.port),
+        ip: this.options,
+        tls: isTls ? { client, serverName, alpn: ['http/1.1'] } : undefined,
+        clock: this.context.clock,
+      },
+      signal,
+    );
+  }
+
+  /** The name to ask for in place of the URL's, as `/probe?hostname=` or a Host header give it. */
+  private hostHeader(request: ProbeRequest): string | undefined {
+    return request.hostname ?? this.headers.find(([name]) => name.toLowerCase() === 'host')?.[1];
+  }
+
+  private headersFor(hop: Hop, request: ProbeRequest): readonly Header[] {
+    const { compression } = this.options;
+    const given = this.headers.filter(
+      ([name]) => name.toLowerCase() !== 'host' && (hop.isTrusted || isHarmlessHeader(name)),
+    );
+    const has = (name: string): boolean => given.some(([key]) => key.toLowerCase() === name);
+    const body = hop.sendsBody ? this.body : undefined;
+    const wantsLength = body !== undefined || ['POST', 'PUT', 'PATCH'].includes(hop.method);
+    return [
+      ['Host', (hop.isTrusted ? this.hostHeader(request) : undefined) ?? hop.url.host],
+      ...(has('user-agent') ? [] : [['User-Agent', 'Kassavakt'] as const]),
+      ...(compression === undefined || has('accept-encoding')
+        ? []
+        : [['Accept-Encoding', compression] as const]),
+      ...given,
+      ...(wantsLength && !has('content-length')
+        ? [['Content-Length', String(body?.length ?? 0)] as const]
+        : []),
+      ['Connection', 'close'],
+    ];
+  }
+
+  private noHead(
+    headed: Exclude<Headed, { readonly kind: 'head' }>,
+    dialled: Extract<DialResult, { kind: 'ok' }>,
+    seen: Seen,
+  ): Fault {
+    const { who } = dialled;
+    const failed = (what: string): Fault => ({
+      kind: 'failed',
+      reason: 'protocol',
+      message: `${who} ${what}`,
+    });
+    switch (headed.kind) {
+      case 'aborted': {
+        const steps = dialled.phases
+          .filter((phase) => phase.name !== 'resolve')
+          .map(
+            ({ name, durationMs }) => `${name === 'tls' ? 'TLS' : 'TCP'} in ${formatDuration(durationMs)}`,
+          );
+        return failed(
+          `connects (${steps.join(', ')}), but no HTTP answer comes within ${this.sinceStart(seen)}`,
+        );
+      }
+      case 'closed':
+        return failed('closes the connection without an answer');
+      case 'error': {
+        const code = codeOf(headed.error);
+        if (code === 'HPE_HEADER_OVERFLOW')
+          return failed(`answers with a head larger than ${MAX_HEAD_BYTES} bytes`);
+        if (code.startsWith('HPE_')) return failed(`does not speak HTTP (${code})`);
+        return faultOf(
+          headed.error,
+          this.client.hasClientCertificate ? 'talk-with-certificate' : 'talk',
+          who,
+        );
+      }
+      default:
+        return unreachable(headed);
+    }
+  }
+
+  private sinceStart(seen: Seen): string {
+    return formatDuration(this.context.clock.monotonicMs() - seen.startedAtMs);
+  }
+
+  private report(seen: Seen, objection: Objection | undefined): ProbeReport {
+    const durationMs = this.context.clock.monotonicMs() - seen.startedAtMs;
+    seen.set('probe_failed_due_to_regex', objection?.isMismatch === true ? 1 : 0);
+    const report = seen.report();
+    if (objection !== undefined) {
+      if (seen.trail.at(-1) !== objection.message) seen.trail.push(objection.message);
+      return reportFault(objection, durationMs, report);
+    }
+    const message = `Answers HTTP ${seen.status} in ${formatDuration(durationMs)}`;
+    return { outcome: { kind: 'answered', durationMs, message }, ...report };
+  }
+}
+
+/** A Host header without its port. */
+function hostOf(header: string | undefined): string | undefined {
+  return header === undefined ? undefined : URL.parse(`http://${header}`)?.hostname.replace(/^\[|\]$/g, '');
+}
