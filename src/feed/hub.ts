@@ -13,14 +13,15 @@ import {
 import { makeSnapshot } from './snapshot.ts';
 import type { FeedSource } from './source.ts';
 
-/** At most so many events are looked through for one frame. */
-const PAGE_EVENTS = 1_000;
-/** At most so many pages are read from the journal per frame interval, for all clients: reading holds up the process. */
-const PAGES_PER_FRAME = 8;
+/** At most so many events go into one frame: what a storm over a large estate brings forth in a frame's time. */
+const FRAME_EVENTS = 5_000;
 /** The newest events are kept at hand, so that clients that keep up cost no reading. */
-const RECENT_EVENTS = 4_000;
+const RECENT_EVENTS = 20_000;
 /** A client that kept up and then falls behind by more than this gets a snapshot instead of old news. */
-const MAX_BEHIND_EVENTS = 10_000;
+const MAX_BEHIND_EVENTS = RECENT_EVENTS;
+/** Reading the journal holds up the process: so many events are read at once, and so often in a frame's time. */
+const PAGE_EVENTS = 1_000;
+const PAGES_PER_FRAME = 8;
 /** So many filters have their last snapshot kept. */
 const KEPT_SNAPSHOTS = 64;
 
@@ -116,7 +117,7 @@ export class FeedHub implements Disposable {
       this.recent.push({ event, wire: undefined });
       this.announcedSeq = event.seq;
     }
-    if (this.recent.length > 2 * RECENT_EVENTS) this.recent = this.recent.slice(-RECENT_EVENTS);
+    if (this.recent.length > 1.5 * RECENT_EVENTS) this.recent = this.recent.slice(-RECENT_EVENTS);
     this.wake();
   }
 
@@ -194,7 +195,7 @@ export class FeedHub implements Disposable {
     const firstRecent = this.recent[0]?.event.seq ?? this.announcedSeq + 1;
     if (seq + 1 >= firstRecent) {
       const from = seq + 1 - firstRecent;
-      return this.recent.slice(from, from + PAGE_EVENTS);
+      return this.recent.slice(from, from + FRAME_EVENTS);
     }
     const read = round.reads.get(seq);
     if (read !== undefined) return read;

@@ -84,6 +84,11 @@ async function refused(auth: object): Promise<unknown> {
   return error.data;
 }
 
+/** The client's own end of the connection, to stop it from reading. */
+function transportOf(socket: Socket): { pause(): void; resume(): void } {
+  return (socket.io.engine.transport as unknown as { ws: { pause(): void; resume(): void } }).ws;
+}
+
 /** Collects from a plain client until `isEnough`. */
 async function collect(
   socket: Socket,
@@ -190,6 +195,33 @@ describe('contract: Feed, socket.io namespace /feed', () => {
     const error = await new Promise<Error>((resolve) => socket.once('connect_error', resolve));
     expect(error.message).toBe('websocket error');
     expect(hub.clientCount).toBe(0);
+  });
+
+  test('keeps at most one frame for a client that takes nothing, and brings it up to date when it does', async () => {
+    const socket = connect({});
+    await new Promise<void>((resolve) => socket.once('snapshot', () => resolve()));
+    const [connection] = connections;
+    const transport = transportOf(socket);
+    transport.pause();
+    let most = 0;
+    for (let n = 0; n < 80_000; n += 1_000) {
+      await source.announce(storm(1_000, n));
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      most = Math.max(most, connection?.writableLength ?? 0);
+    }
+    expect(most).toBeGreaterThan(0);
+    expect(most).toBeLessThan(2 * 1_048_576);
+    const order: string[] = [];
+    const caughtUp = new Promise<void>((resolve) => {
+      socket.on('gap', () => order.push('gap'));
+      socket.on('snapshot', ({ seq }: Snapshot) => {
+        order.push(`snapshot ${seq}`);
+        resolve();
+      });
+    });
+    transport.resume();
+    await caughtUp;
+    expect(order).toEqual(['gap', 'snapshot 80000']);
   });
 
   test('sends away a client that does not stop talking', async () => {
