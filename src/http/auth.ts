@@ -10,7 +10,7 @@ export type Authenticate = (token: string | undefined, remoteAddress: string | u
 export interface Authenticator {
   readonly authenticate: Authenticate;
   /** Whether this address has offered so many wrong tokens that it must wait. Unit: s; 0 it need not. */
-  mustWaitSeconds(remoteAddress: string | undefined): number;
+  readonly mustWaitSeconds: (remoteAddress: string | undefined) => number;
 }
 
 /** Wrong tokens from one address within a window, after which only tokens known to be right from there pass. */

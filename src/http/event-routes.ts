@@ -49,8 +49,8 @@ function incidentRoutes({ board, journal }: AppContext): readonly Route[] {
         after: z
           .string()
           .regex(/^\d+~./)
-          .describe('the next of the page before')
-          .optional(),
+          .optional()
+          .describe('the next of the page before'),
       }),
       answers: {
         200: {
@@ -137,18 +137,18 @@ function eventStreamRoute({ streamEvents }: AppContext): Route {
       'Events as they happen, as server-sent events; Last-Event-ID or since continues where a client was',
     query: z.strictObject({
       since: SINCE.optional(),
-      chain: z.string().describe('the name of a chain').optional(),
-      region: z.string().describe('the name of a region').optional(),
-      store: z.string().describe('the id of a store').optional(),
+      chain: z.string().optional().describe('the name of a chain'),
+      region: z.string().optional().describe('the name of a region'),
+      store: z.string().optional().describe('the id of a store'),
       kinds: z
         .string()
         .refine((text) => text.split(',').every((kind) => EVENT_KINDS.some((known) => known === kind)))
-        .describe(`some of ${EVENT_KINDS.join(', ')}, with commas between`)
-        .optional(),
+        .optional()
+        .describe(`some of ${EVENT_KINDS.join(', ')}, with commas between`),
       minSeverity: z
         .enum(SEVERITIES)
-        .describe(`one of ${SEVERITIES.join(', ')}`)
-        .optional(),
+        .optional()
+        .describe(`one of ${SEVERITIES.join(', ')}`),
     }),
     answers: { 200: { description: 'The stream', body: { contentType: 'text/event-stream' } } },
     answer({ request, response }) {

@@ -16,8 +16,8 @@ export function serviceDiscoveryRoute({ settings, clock }: AppContext): Route {
     access: 'viewer',
     summary: "Targets for Prometheus' http_sd_configs, each with its labels as __meta_kassavakt_…",
     query: z.strictObject({
-      module: z.string().describe('the name of a module').optional(),
-      kind: z.string().describe('a kind of target, such as terminal').optional(),
+      module: z.string().optional().describe('the name of a module'),
+      kind: z.string().optional().describe('a kind of target, such as terminal'),
     }),
     answers: {
       200: {

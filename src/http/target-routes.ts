@@ -47,7 +47,7 @@ const STORE = z.strictObject({
 export const TARGET_BODIES = { TARGET, TARGET_DETAIL, STORE } as const;
 
 const NEXT = z.string().nullable().describe('give it as after to get the next page; null: there is none');
-const AFTER = z.string().describe('the next of the page before').optional();
+const AFTER = z.string().optional().describe('the next of the page before');
 
 export function targetRoutes(context: AppContext): readonly Route[] {
   const { columns, settings } = context;
@@ -60,12 +60,12 @@ export function targetRoutes(context: AppContext): readonly Route[] {
       query: z.strictObject({
         state: z
           .enum(STATES)
-          .describe(`one of ${STATES.join(', ')}`)
-          .optional(),
-        store: z.string().describe('the id of a store').optional(),
-        chain: z.string().describe('the name of a chain').optional(),
-        module: z.string().describe('the name of a module').optional(),
-        kind: z.string().describe('a kind of target, such as terminal').optional(),
+          .optional()
+          .describe(`one of ${STATES.join(', ')}`),
+        store: z.string().optional().describe('the id of a store'),
+        chain: z.string().optional().describe('the name of a chain'),
+        module: z.string().optional().describe('the name of a module'),
+        kind: z.string().optional().describe('a kind of target, such as terminal'),
         limit: LIMIT,
         after: AFTER,
       }),

@@ -92,9 +92,13 @@ export interface Fixture extends AsyncDisposable {
   readonly journal: MemoryJournal;
   readonly context: AppContext;
   /** A verdict as the engine would write it. */
-  see(id: string, state: State, verdict?: Verdict): void;
+  readonly see: (id: string, state: State, verdict?: Verdict) => void;
   /** GET with the token of that name, if one is given. */
-  get(path: string, tokenName?: string, headers?: Readonly<Record<string, string>>): Promise<Response>;
+  readonly get: (
+    path: string,
+    tokenName?: string,
+    headers?: Readonly<Record<string, string>>,
+  ) => Promise<Response>;
 }
 
 export async function startFixture(options: FixtureOptions = {}): Promise<Fixture> {

@@ -1,0 +1,202 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { type Fixture, makeStore, makeToken, startFixture } from '../http/app-fixture.ts';
+import { makeTarget } from '../metrics/targets.ts';
+import { canRun } from '../tools/programs.ts';
+
+const SUITE = 'Prometheus scrapes the monitor';
+const when = canRun(SUITE, ['prometheus', 'promtool']) ? describe : describe.skip;
+
+const NAME = 'Kassa "1" Åmål\\väst';
+const TARGETS = [
+  makeTarget('T1', {
+    store: 's1',
+    address: '127.0.0.1:9001',
+    labels: { chain: 'Järn & Bygg', region: 'Värmland' },
+  }),
+  makeTarget(NAME, { store: 's1', address: '127.0.0.1:9002', labels: { chain: 'Järn & Bygg' } }),
+  makeTarget('web', { module: 'shop', kind: 'web', address: 'https://shop.test/' }),
+];
+
+/** Within this Prometheus has started and scraped a few times, even on a busy machine. Unit: ms. */
+const PATIENCE_MS = 45_000;
+
+interface Found {
+  readonly metric: Readonly<Record<string, string>>;
+  readonly value: readonly [number, string];
+}
+
+when(SUITE, () => {
+  let fixture: Fixture;
+  let folder: string;
+  let prometheus: ChildProcess;
+  let api: string;
+  let output = '';
+
+  beforeAll(async () => {
+    fixture = await startFixture({
+      stores: [makeStore('s1', 'Järn & Bygg Åmål')],
+      targets: TARGETS,
+      tokens: [makeToken('prometheus', 'operator')],
+    });
+    fixture.see('T1', 'up');
+    fixture.see(NAME, 'down', { reason: 'connect-refused' });
+    fixture.see('web', 'degraded', {
+      reason: 'slow',
+      samples: [{ name: 'probe_http_status_code', value: 200 }],
+    });
+    folder = await mkdtemp(join(tmpdir(), 'kassavakt-prometheus-'));
+    await writeFile(join(folder, 'token'), 'secret-of-prometheus');
+    await writeFile(join(folder, 'prometheus.yml'), configuration(fixture.url));
+    const listen = `127.0.0.1:${await freePort()}`;
+    api = `http://${listen}/api/v1`;
+    prometheus = spawn(
+      'prometheus',
+      [
+        `--config.file=${join(folder, 'prometheus.yml')}`,
+        `--storage.tsdb.path=${join(folder, 'data')}`,
+        `--web.listen-address=${listen}`,
+      ],
+      { stdio: ['ignore', 'ignore', 'pipe'] },
+    );
+    prometheus.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
+  });
+
+  afterAll(async () => {
+    if (prometheus.exitCode === null && prometheus.signalCode === null) {
+      prometheus.kill('SIGTERM');
+      await once(prometheus, 'exit');
+    }
+    await fixture[Symbol.asyncDispose]();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  async function ask(query: string): Promise<readonly Found[]> {
+    const answer = await fetch(`${api}/query?query=${encodeURIComponent(query)}`);
+    const body = (await answer.json()) as { data?: { result: readonly Found[] } };
+    return body.data?.result ?? [];
+  }
+
+  /** What `query` finds, once it finds `count` series. */
+  async function find(query: string, count: number): Promise<readonly Found[]> {
+    const deadlineMs = performance.now() + PATIENCE_MS;
+    while (performance.now() < deadlineMs) {
+      if (prometheus.exitCode !== null) break;
+      const found = await ask(query).catch(() => []);
+      if (found.length === count) return found;
+      await wait(100);
+    }
+    throw new Error(`${query} never found ${count} series\n${output}`);
+  }
+
+  test('/metrics: it is up, and our own metrics are there', async () => {
+    await find('up{job="kassavakt"} == 1', 1);
+    const [reloaded] = await find('kassavakt_config_last_reload_successful', 1);
+    expect(reloaded?.value[1]).toBe('1');
+    await find('kassavakt_probe_failures_total{reason="connect-refused"}', 1);
+    await find('kassavakt_event_loop_delay_seconds{quantile="0.99"}', 1);
+    await find('kassavakt_build_info{version="0.0.0-test"}', 1);
+  });
+
+  test('/metrics/targets: every series with its labels, whatever letters they have', async () => {
+    const success = await find('probe_success{job="targets"}', 3);
+    const values = new Map(success.map(({ metric, value }) => [metric['target'], value[1]]));
+    expect(Object.fromEntries(values)).toEqual({ T1: '1', [NAME]: '0', web: '1' });
+    const [failure] = await find('probe_failure_info{job="targets"}', 1);
+    expect(failure?.metric).toMatchObject({
+      target: NAME,
+      module: 'terminal',
+      kind: 'terminal',
+      store: 's1',
+      chain: 'Järn & Bygg',
+      reason: 'connect-refused',
+    });
+    const states = await find('kassavakt_target_state{job="targets"}', 3);
+    expect(states.map(({ value }) => value[1]).sort()).toEqual(['1', '2', '3']);
+    await find('kassavakt_target_info{region="Värmland"}', 1);
+    await find('probe_http_status_code{job="targets",target="web"} == 200', 1);
+    for (const label of ['exported_job', 'exported_instance']) await find(`{${label}!=""}`, 0);
+  });
+
+  test('a target that is gone leaves no series, not even for five minutes', async () => {
+    await find('probe_success{job="targets",target="T1"}', 1);
+    const slot = TARGETS.findIndex(({ id }) => id === 'T1');
+    const [target] = TARGETS.slice(slot, slot + 1);
+    if (target === undefined) throw new Error('no T1');
+    fixture.columns.remove(fixture.columns.slotOf(target.id) ?? -1);
+    await find('{job="targets",target="T1"}', 0);
+    expect(await ask('probe_success{job="targets"}')).toHaveLength(2);
+  });
+
+  test('/sd/targets with /probe: discovers every target and probes it by its id', async () => {
+    const success = await find('probe_success{job="probe"} == 1', 3);
+    const instances = success.map(({ metric }) => metric['instance'] ?? '');
+    expect(instances.sort()).toEqual(TARGETS.map(({ id }) => id as string).sort());
+    const [one] = await find('probe_http_status_code{job="probe",instance="T1"}', 1);
+    expect(one?.metric).toMatchObject({ store: 's1', chain: 'Järn & Bygg' });
+  });
+
+  test.each(['/metrics', '/metrics/targets', '/probe?target=web'])(
+    'promtool finds nothing to remark on %s',
+    async (path) => {
+      const page = await (await fixture.get(path, 'prometheus')).text();
+      expect(page).toContain('# TYPE');
+      const promtool = spawn('promtool', ['check', 'metrics'], { stdio: ['pipe', 'pipe', 'pipe'] });
+      let remarks = '';
+      for (const stream of [promtool.stdout, promtool.stderr]) {
+        stream.setEncoding('utf8').on('data', (text: string) => {
+          remarks += text;
+        });
+      }
+      promtool.stdin.end(page);
+      const [code] = (await once(promtool, 'close')) as [number];
+      expect([remarks, code]).toEqual(['', 0]);
+    },
+  );
+});
+
+function configuration(url: string): string {
+  const host = new URL(url).host;
+  // Prometheus 2.42 forgets the default type in http_sd_configs, so it is named.
+  const access = 'authorization: { type: Bearer, credentials_file: token }';
+  return `
+global: { scrape_interval: 500ms, scrape_timeout: 500ms }
+scrape_configs:
+  - job_name: kassavakt
+    ${access}
+    static_configs: [{ targets: ['${host}'] }]
+  - job_name: targets
+    ${access}
+    metrics_path: /metrics/targets
+    static_configs: [{ targets: ['${host}'] }]
+  - job_name: probe
+    ${access}
+    metrics_path: /probe
+    http_sd_configs:
+      - { url: '${url}/sd/targets', refresh_interval: 1s, ${access} }
+    relabel_configs:
+      - { source_labels: [__meta_kassavakt_target], target_label: __param_target }
+      - { source_labels: [__meta_kassavakt_module], target_label: __param_module }
+      - { source_labels: [__meta_kassavakt_target], target_label: instance }
+      - { source_labels: [__meta_kassavakt_store], target_label: store }
+      - { source_labels: [__meta_kassavakt_chain], target_label: chain }
+      - { target_label: __address__, replacement: '${host}' }
+`;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}

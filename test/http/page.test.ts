@@ -1,0 +1,177 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { createHash } from 'node:crypto';
+import { TargetColumns } from '../../src/core/columns.ts';
+import { UNKNOWN_HEALTH } from '../../src/core/health.ts';
+import type { Store, Target } from '../../src/estate/estate.ts';
+import { html } from '../../src/http/html.ts';
+import { renderPage } from '../../src/http/page.ts';
+import { makePageView } from '../../src/http/page-view.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { makeTarget, type Verdict, writeVerdict } from '../metrics/targets.ts';
+import { type Fixture, makeStore, startFixture } from './app-fixture.ts';
+
+const STORES = [
+  makeStore('s1', 'Solhaga Karlstad'),
+  makeStore('s2', 'Björka Säffle', { chain: 'Björka', city: 'Säffle' }),
+  makeStore('s3', 'Solhaga Arvika', { city: 'Arvika' }),
+];
+const TARGETS = [
+  makeTarget('K1', { store: 's1' }),
+  makeTarget('K2', { store: 's1' }),
+  makeTarget('B1', { store: 's2' }),
+  makeTarget('A1', { store: 's3' }),
+  makeTarget('swish', { kind: 'swish' }),
+];
+
+function look(
+  verdicts: Readonly<Record<string, readonly ['up' | 'degraded' | 'down' | 'unknown', Verdict?]>>,
+  options: {
+    stores?: readonly Store[];
+    targets?: readonly Target[];
+    problems?: string[];
+    afterMs?: number;
+  } = {},
+) {
+  const { stores = STORES, targets = TARGETS, problems = [], afterMs = 0 } = options;
+  const columns = new TargetColumns();
+  for (const target of targets) columns.add(target, UNKNOWN_HEALTH, 0, systemClock.nowMs());
+  for (const [id, [state, verdict]] of Object.entries(verdicts)) writeVerdict(columns, id, state, verdict);
+  const estate = {
+    stores: new Map(stores.map((store) => [store.id, store])),
+    targets: new Map(targets.map((target) => [target.id, target])),
+  };
+  const nowMs = systemClock.nowMs() + afterMs;
+  return makePageView(columns, estate, { version: '1.0.0', nowMs, problems });
+}
+const ALL_UP = Object.fromEntries(TARGETS.map(({ id }) => [id, ['up'] as const]));
+
+describe('the first sentence of the page', () => {
+  test.each([
+    { name: 'nothing is down', verdicts: {}, sentence: 'Everything is up in all 3 stores.' },
+    { name: 'one is down', verdicts: { B1: ['down'] }, sentence: '1 of 3 stores has something down.' },
+    {
+      name: 'two are down',
+      verdicts: { B1: ['down'], K1: ['down'] },
+      sentence: '2 of 3 stores have something down.',
+    },
+    {
+      name: 'a shared service is down too',
+      verdicts: { B1: ['down'], swish: ['down'] },
+      sentence: '1 of 3 stores has something down; 1 shared service is down.',
+    },
+    {
+      name: 'one is degraded',
+      verdicts: { A1: ['degraded'] },
+      sentence: '1 of 3 stores has something degraded.',
+    },
+    {
+      name: 'one is unknown',
+      verdicts: { A1: ['unknown'] },
+      sentence: '1 of 3 stores has something not judged yet.',
+    },
+  ] as const)('when $name', ({ verdicts, sentence }) => {
+    expect(look({ ...ALL_UP, ...verdicts }).sentence).toBe(sentence);
+  });
+
+  test('says when nothing is watched', () => {
+    expect(look({}, { stores: [], targets: [] }).sentence).toMatch(/^Nothing is watched/);
+  });
+});
+
+describe('the page', () => {
+  test('tells the worst first: state, shared services, share, age', () => {
+    const view = look({
+      ...ALL_UP,
+      K1: ['down', { sinceMs: 1_000 }],
+      B1: ['down', { sinceMs: 2_000 }],
+      A1: ['degraded', { sinceMs: 1 }],
+      swish: ['down', { sinceMs: 3_000 }],
+    });
+    expect(view.places.map(({ store }) => store?.id)).toEqual([undefined, 's2', 's1', 's3']);
+    expect(view.wellStores).toEqual([]);
+    expect(view.places[2]?.counts).toEqual({ unknown: 0, up: 1, degraded: 0, down: 1 });
+  });
+
+  test('tells since when, why and where, in the time of the store', () => {
+    const sinceMs = Date.UTC(2026, 11, 22, 14, 5);
+    const verdict = { reason: 'connect-refused', message: 'Port 9001 refuses.', sinceMs } as const;
+    const page = renderPage({ ...look({ ...ALL_UP, B1: ['down', verdict] }), nowMs: sinceMs + 12 * 60_000 });
+    expect(page).toContain('<h1 class="down">1 of 3 stores has something down.</h1>');
+    expect(page).toMatch(/<time datetime="2026-12-22T14:05:00\.000Z">15:05 (CET|GMT\+1)<\/time> \(12 min\)/);
+    expect(page).toContain('Because it refuses connections.');
+    expect(page).toContain('Port 9001 refuses.');
+    expect(page).toContain('Björka, Säffle');
+    expect(page).toContain('2 stores in which all is up');
+  });
+
+  test('puts the monitor’s own problems before all else', () => {
+    const page = renderPage(look({ ...ALL_UP }, { problems: ['The journal takes no events.'] }));
+    expect(page.indexOf('The journal takes no events.')).toBeGreaterThan(0);
+    expect(page.indexOf('The journal takes no events.')).toBeLessThan(page.indexOf('<h1'));
+  });
+
+  test('says how old what it shows is, and warns when that is old', () => {
+    expect(renderPage(look(ALL_UP, { afterMs: 4_000 }))).toMatch(/The newest result is 4(\.\d)? s old/);
+    expect(look(ALL_UP, { afterMs: 4_000 }).problems).toEqual([]);
+    expect(look(ALL_UP, { afterMs: 6 * 60_000 }).problems).toEqual([
+      expect.stringMatching(/^The newest result is 6 min( \d s)? old/),
+    ]);
+    expect(renderPage(look({}))).toContain('No result has come in yet.');
+  });
+
+  test('tells states by sign and word, not by colour alone', () => {
+    const page = renderPage(look({ ...ALL_UP, K1: ['down'], A1: ['degraded'] }));
+    expect(page).toContain('✕ down');
+    expect(page).toContain('! degraded');
+    expect(page).toContain('✓ up');
+  });
+
+  test('names twelve of a store and counts the rest', () => {
+    const targets = Array.from({ length: 20 }, (_, i) => makeTarget(`K${i}`, { store: 's1' }));
+    const verdicts = Object.fromEntries(targets.map(({ id }) => [id, ['down'] as const]));
+    const page = renderPage(look(verdicts, { targets }));
+    expect(page.match(/<li class="down">/g)).toHaveLength(12);
+    expect(page).toContain('and 8 more');
+  });
+
+  test('escapes whatever it is given', () => {
+    const nasty = `<script>alert("x")</script>&'`;
+    const stores = [makeStore('s1', nasty, { chain: nasty, city: nasty })];
+    const targets = [makeTarget(`a"><img src=x>/ö`, { store: 's1', kind: nasty })];
+    const verdicts = { [targets[0]?.id ?? '']: ['down', { message: nasty }] } as const;
+    const page = renderPage(look(verdicts, { stores, targets, problems: [nasty] }));
+    expect(page).not.toMatch(/<script|<img/i);
+    expect(page).toContain('&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;&amp;&#39;');
+    expect(page).toContain('href="/api/v1/targets/a%22%3E%3Cimg%20src%3Dx%3E%2F%C3%B6"');
+    expect(html`<p title="${nasty}">${[html`${nasty}`]}</p>`.text).not.toContain('<script');
+  });
+});
+
+describe('the page over HTTP', () => {
+  let fixture: Fixture | undefined;
+  afterEach(async () => {
+    await fixture?.[Symbol.asyncDispose]();
+    fixture = undefined;
+  });
+
+  test('has no script, refreshes itself, and allows exactly the style it has', async () => {
+    fixture = await startFixture({ stores: STORES, targets: TARGETS });
+    const answer = await fixture.get('/');
+    expect(answer.headers.get('content-type')).toBe('text/html; charset=utf-8');
+    const page = await answer.text();
+    expect(page).not.toContain('<script');
+    expect(page).toContain('<meta http-equiv="refresh" content="15">');
+    const [, style = ''] = /<style>([^]*)<\/style>/.exec(page) ?? [];
+    const hash = createHash('sha256').update(style).digest('base64');
+    expect(answer.headers.get('content-security-policy')).toContain(`style-src 'sha256-${hash}'`);
+  });
+
+  test('links only to what there is', async () => {
+    fixture = await startFixture({ stores: STORES, targets: TARGETS });
+    fixture.see('K1', 'down');
+    const links = (await (await fixture.get('/')).text()).matchAll(/href="([^"]+)"/g);
+    const paths = Array.from(links, ([, path = '']) => path);
+    expect(paths.length).toBeGreaterThan(8);
+    for (const path of paths) expect([path, (await fixture.get(path)).status]).toEqual([path, 200]);
+  });
+});
