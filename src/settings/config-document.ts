@@ -19,6 +19,8 @@ export interface ConfigDocument {
   positionOf(path: Path): Position;
   /** Where the key at the end of `path` stands. */
   positionOfKey(path: Path): Position;
+  /** Whether a `${VARIABLE}` in the text at `path` could not be replaced: then the value itself says nothing. */
+  isBroken(path: Path): boolean;
   /** Whether the value at `path` comes, at least in part, from a `${VARIABLE}`. */
   isInterpolated(path: Path): boolean;
   /** `message` with what the environment put into the value at `path` turned back into its `${VARIABLE}`. */
@@ -34,9 +36,8 @@ export function formatPath(path: Path): string {
 }
 
 interface Interpolated {
-  /** As the file has it. */
-  readonly source: string;
   readonly used: readonly (readonly [name: string, value: string])[];
+  readonly broken: boolean;
 }
 
 /**
@@ -60,8 +61,12 @@ export function readConfigDocument(
     const { line, col } = lines.linePos(Math.max(0, offset));
     return { line: Math.max(1, line), column: Math.max(1, col) };
   };
-  for (const { pos, message } of [...doc.errors, ...doc.warnings]) {
-    problems.push({ file, ...at(pos[0]), path: '', message: `this is not valid YAML here: ${message}` });
+  for (const { pos, code, message } of [...doc.errors, ...doc.warnings]) {
+    const text =
+      code === 'MULTIPLE_DOCS'
+        ? 'a second document begins here; a configuration is one: remove the --- or what follows'
+        : `this is not valid YAML here: ${message}`;
+    problems.push({ file, ...at(pos[0]), path: '', message: text });
   }
   if (problems.length > 0) return { problems };
 
@@ -77,7 +82,7 @@ export function readConfigDocument(
       for (const message of result.problems) {
         problems.push({ file, ...at(startOf(node)), path: formatPath(path), message });
       }
-      interpolated.set(node, { source: node.value, used: result.used });
+      interpolated.set(node, { used: result.used, broken: result.problems.length > 0 });
       node.value = result.text;
     },
   });
@@ -86,7 +91,7 @@ export function readConfigDocument(
   try {
     value = doc.toJS({ maxAliasCount: 1_000 });
   } catch (cause) {
-    const message = `its aliases cannot be followed: ${cause instanceof Error ? cause.message : String(cause)}`;
+    const message = `its aliases cannot be followed: ${Error.isError(cause) ? cause.message : String(cause)}`;
     return { problems: [...problems, { file, line: 1, column: 1, path: '', message }] };
   }
   return { problems, document: makeDocument(doc, value, at, interpolated) };
@@ -123,6 +128,10 @@ function makeDocument(
     positionOfKey: (path) => {
       const { key, node } = reach(path);
       return at(startOf(key ?? node));
+    },
+    isBroken: (path) => {
+      const { node, complete } = reach(path);
+      return complete && isScalar(node) && interpolated.get(node)?.broken === true;
     },
     isInterpolated: (path) => usesBelow(path).some(({ used }) => used.length > 0),
     withoutSecrets: (path, message) =>

@@ -10,7 +10,7 @@ const DAY_MS = 86_400_000;
 const LONGEST_STREAK = 255;
 
 /** A duration as text, read into ms, no shorter and no longer than given. */
-function duration(description: string, shortestMs: number, fallback?: string) {
+function duration(description: string, shortestMs: number) {
   return z
     .string({ error: ({ input }) => (typeof input === 'number' ? noUnit(input) : undefined) })
     .transform((text, context) => {
@@ -24,7 +24,7 @@ function duration(description: string, shortestMs: number, fallback?: string) {
       return z.NEVER;
     })
     .optional()
-    .meta({ description, examples: ['30s'], ...(fallback === undefined ? {} : { default: fallback }) });
+    .describe(description);
 }
 
 function noUnit(amount: number): string {
@@ -52,18 +52,16 @@ function moduleShape(probers: ReadonlyMap<string, Prober>) {
             : undefined,
       })
       .describe('The protocol to probe with.'),
-    interval: duration('How often each target is probed, as 30s or 1m.', 1_000, '30s'),
+    interval: duration('How often each target is probed, as in 30s or 1m. Without it 30s.', 1_000),
     timeout: duration(
       'The longest a probe may take; shorter than the interval. Without it 5s or four fifths of the interval, whichever is less.',
       1,
-      '5s',
     ),
     fail_after: count('Consecutive bad probes before a target counts as down.', LONGEST_STREAK, 3),
     recover_after: count('Consecutive good probes before it counts as up again.', LONGEST_STREAK, 2),
     retry_interval: duration(
       'How soon to look again while a change is not confirmed; at most the interval. Without it 2s or the interval, whichever is less.',
       100,
-      '2s',
     ),
     slow_after: duration('An answer slower than this is degraded; shorter than the time-out.', 1),
     metrics: z
@@ -103,15 +101,7 @@ const targetConfig = z.strictObject({
   address: name("A host, host:port or URL, as the module's prober reads it."),
   store: name('The store it belongs to, if it belongs to one.').optional(),
   labels: z
-    .record(
-      z.string(),
-      z.string({
-        error: ({ input }) =>
-          typeof input === 'number' || typeof input === 'boolean'
-            ? `a label is text, not ${input}; put it in quotes: "${input}"`
-            : undefined,
-      }),
-    )
+    .record(z.string(), z.string())
     .default({})
     .describe('What incidents may be grouped by; kind says what it is to the shop.'),
 });

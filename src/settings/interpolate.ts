@@ -5,7 +5,10 @@ interface Interpolation {
   readonly problems: readonly string[];
 }
 
-/** Replaces each `${NAME}` by the variable's value; `$${` stands for a plain `${`. */
+/**
+ * Replaces each `${NAME}` by the variable's value; `$${` stands for a plain `${`. `${1}` stays: no variable has such
+ * a name, and probers use it for the groups of a regular expression.
+ */
 export function interpolate(
   source: string,
   env: Readonly<Record<string, string | undefined>>,
@@ -14,6 +17,7 @@ export function interpolate(
   const problems: string[] = [];
   const text = source.replace(/\$\$\{|\$\{([^}]*)(\}?)/g, (whole, name: string | undefined, end: string) => {
     if (name === undefined) return '${';
+    if (end !== '' && /^\d+$/.test(name)) return whole;
     if (end === '' || !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
       problems.push(
         `"${whole}" is not a variable; write \${NAME} for one, or $\${ where a plain \${ is meant`,

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import type { Target } from '../estate/estate.ts';
@@ -17,7 +18,7 @@ import { type CsvTable, parseCsv } from './csv-table.ts';
 import { refuseLabelName } from './label-names.ts';
 import { isLoopback } from './listen.ts';
 import { makeTargetMaker, type TargetMaker } from './make-target.ts';
-import { childOf, isSecretName, type Refuse, readModules } from './read-modules.ts';
+import { childOf, type Refuse, readModules, refuseLiteralSecrets } from './read-modules.ts';
 import { readStores, type StoresRead } from './read-stores.ts';
 import { readTerminals } from './read-terminals.ts';
 import { checkAgainst } from './schema-problems.ts';
@@ -55,6 +56,7 @@ export async function loadSettings(
 
   const report: Report = (problem) => problems.push(problem);
   const refuse: Refuse = (path, message, ofKey = false) => {
+    if (!ofKey && document.isBroken(path)) return;
     const position = ofKey ? document.positionOfKey(path) : document.positionOf(path);
     report({ file, ...position, path: formatPath(path), message: document.withoutSecrets(path, message) });
   };
@@ -95,23 +97,22 @@ export async function loadSettings(
 type FilePlace = Pick<SettingsProblem, 'line' | 'column' | 'message'>;
 
 async function readFileText(file: string): Promise<Result<string, FilePlace>> {
+  let bytes: Uint8Array;
   try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(await readFile(file));
-    return ok(text);
+    bytes = await readFile(file);
   } catch (cause) {
-    const message =
-      cause instanceof TypeError
-        ? 'this file is not UTF-8 text; save it as UTF-8'
-        : `cannot read this file: ${whyUnreadable(cause)}`;
-    return err({ line: 1, column: 1, message });
+    return err({ line: 1, column: 1, message: `cannot read this file: ${whyUnreadable(cause)}` });
   }
+  if (!isUtf8(bytes))
+    return err({ line: 1, column: 1, message: 'this file is not UTF-8 text; save it as UTF-8' });
+  return ok(new TextDecoder().decode(bytes));
 }
 
 function checkDocument({ document, refuse }: Reading, probers: ReadonlyMap<string, Prober>): void {
   const value = document.value ?? {};
+  const secrets = refuseLiteralSecrets(document, probers, refuse);
   for (const { path, ofKey, message } of checkAgainst(configDocument(probers), value)) {
-    const hidden = isSecretName(path) && !ofKey && !document.isInterpolated(path);
-    if (!hidden) refuse(path, message, ofKey);
+    if (ofKey || !secrets.has(formatPath(path))) refuse(path, message, ofKey);
   }
 }
 

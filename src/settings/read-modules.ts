@@ -1,6 +1,6 @@
 import { formatDuration } from '../lib/duration.ts';
 import type { Prober } from '../probes/probe.ts';
-import type { ConfigDocument, Path } from './config-document.ts';
+import { type ConfigDocument, formatPath, type Path } from './config-document.ts';
 import { moduleConfig } from './config-schema.ts';
 import { checkAgainst } from './schema-problems.ts';
 import type { Module } from './settings.ts';
@@ -30,7 +30,6 @@ export function readModules(
     named.set(name, prober);
     refuseOthersOptions(path, raw, prober, probers, refuse);
     if (prober === undefined) continue;
-    refuseLiteralSecrets(document, [...path, prober.name], childOf(raw)[prober.name], refuse);
 
     const timing = readTiming(schema.shape, path, raw, refuse);
     const options = readOptions(path, raw, prober, refuse);
@@ -149,27 +148,40 @@ function refuseOthersOptions(
 const SECRET_NAME =
   /(password|passphrase|passwd|secret|token|credentials?|api[-_]?key|authorization|cookie)$/i;
 
-/** A secret stands in a file of its own or in the environment, never in the configuration. */
-function refuseLiteralSecrets(document: ConfigDocument, path: Path, value: unknown, refuse: Refuse): void {
-  if (typeof value !== 'object' || value === null) return;
-  for (const [key, child] of Object.entries(value as Record<string, unknown>)) {
-    const childPath = [...path, Array.isArray(value) ? Number(key) : key];
-    if (typeof child === 'object') {
-      refuseLiteralSecrets(document, childPath, child, refuse);
-    } else if (isSecretName(childPath) && typeof child !== 'boolean' && child !== '') {
-      if (document.isInterpolated(childPath)) continue;
-      refuse(
-        childPath,
-        `"${key}" is a secret and must not stand here; use ${key}_file, or \${VARIABLE} from the environment`,
-      );
+/**
+ * Where secrets stand in modules in plain text, told to `refuse` without their values: they belong in files of
+ * their own or in the environment. Returns their paths, so that nothing else is said of them.
+ */
+export function refuseLiteralSecrets(
+  document: ConfigDocument,
+  probers: ReadonlyMap<string, Prober>,
+  refuse: Refuse,
+): ReadonlySet<string> {
+  const found = new Set<string>();
+  const search = (path: Path, value: unknown): void => {
+    if (typeof value === 'object' && value !== null) {
+      for (const [key, child] of Object.entries(value)) {
+        search([...path, Array.isArray(value) ? Number(key) : key], child);
+      }
+      return;
     }
+    const name = String(path.findLast((part) => typeof part !== 'number'));
+    if (!SECRET_NAME.test(name) || !isPlain(value) || document.isInterpolated(path)) return;
+    found.add(formatPath(path));
+    const better = /^[a-z_]+$/.test(name) ? `use ${name}_file` : 'use an option that ends in _file';
+    refuse(
+      path,
+      `"${name}" is a secret and must not stand here; ${better}, or \${VARIABLE} from the environment`,
+    );
+  };
+  for (const [module, raw] of Object.entries(childOf(document.value, 'modules'))) {
+    for (const prober of probers.keys()) search(['modules', module, prober], childOf(raw)[prober]);
   }
+  return found;
 }
 
-/** Whether the last name on the path, past indices of lists, is one that secrets go by. */
-export function isSecretName(path: Path): boolean {
-  const name = path.findLast((part) => typeof part !== 'number');
-  return SECRET_NAME.test(String(name));
+function isPlain(value: unknown): boolean {
+  return typeof value === 'number' || (typeof value === 'string' && value !== '');
 }
 
 /** The map under `key` of `value`, or `value` itself as a map; an empty one when it is none. */

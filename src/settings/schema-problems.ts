@@ -21,7 +21,10 @@ export function checkAgainst(schema: z.ZodType, value: unknown, base: Path = [])
     : result.error.issues.flatMap((issue) => flatten(issue, base, wording.complete, wording.knownKeys));
 }
 
-/** Words for issues whose schema brings none of its own, and which messages those are. */
+/**
+ * Words for issues whose schema brings none of its own. `complete`: the messages made here, which need nothing more;
+ * `knownKeys`: by the message of an unknown key, the keys that its place has.
+ */
 function makeWording(base: Path) {
   const complete = new Set<string>();
   const knownKeys = new Map<string, readonly string[]>();
@@ -29,8 +32,9 @@ function makeWording(base: Path) {
     const path = [...base, ...(issue.path ?? [])];
     if (issue.code === 'unrecognized_keys') {
       const shape = (issue.inst?._zod.def as { readonly shape?: object } | undefined)?.shape;
-      knownKeys.set(JSON.stringify(issue.keys), Object.keys(shape ?? {}));
-      return undefined;
+      const mark = `unknown option of kind ${knownKeys.size}`;
+      knownKeys.set(mark, Object.keys(shape ?? {}));
+      return mark;
     }
     const message = word(issue, nameOf(path));
     if (message !== undefined) complete.add(message);
@@ -47,7 +51,7 @@ function flatten(
 ): readonly SchemaProblem[] {
   const path = [...base, ...issue.path];
   if (issue.code === 'unrecognized_keys') {
-    const known = knownKeys.get(JSON.stringify(issue.keys)) ?? [];
+    const known = knownKeys.get(issue.message) ?? [];
     return issue.keys.map((key) => ({
       path: [...path, key],
       ofKey: true,
@@ -63,8 +67,13 @@ function flatten(
     return [{ path, ofKey: true, message }];
   }
   const name = nameOf(path);
-  const whole = complete.has(issue.message) || issue.message.includes(name);
+  const whole = complete.has(issue.message) || mentions(issue.message, name);
   return [{ path, ofKey: false, message: whole ? issue.message : `${name}: ${issue.message}` }];
+}
+
+/** Whether an author's own words already say which option they are about. */
+function mentions(message: string, name: string): boolean {
+  return name === '' || message.split(/[^\w.[\]-]+/).some((part) => part === name || part === `${name}.`);
 }
 
 function unknownOption(key: string, known: readonly string[]): string {
@@ -84,33 +93,35 @@ function mostLikelyMeant(branches: readonly (readonly Issue[])[]): readonly Issu
 /** What a person calls the thing at `path`: its key, or `key[2]` for an item of a list. */
 function nameOf(path: Path): string {
   const lastKey = path.findLastIndex((part) => typeof part !== 'number');
-  return formatPath(path.slice(Math.max(0, lastKey))) || 'the configuration';
+  return formatPath(path.slice(Math.max(0, lastKey)));
 }
 
-function word(issue: RawIssue, name: string): string | undefined {
+function word(issue: RawIssue, key: string): string | undefined {
+  const name = key === '' ? 'the configuration' : `"${key}"`;
   if (issue.input === undefined && issue.code !== 'custom')
-    return `missing option "${name}"${choicesOf(issue)}`;
+    return `missing option ${name}${choicesOf(issue)}`;
   if (issue.input === null && issue.code !== 'custom') {
-    return `"${name}" has no value; write one, or remove the line`;
+    return `${name} has no value; write one, or remove the line`;
   }
   switch (issue.code) {
     case 'invalid_type':
-      return `"${name}" must be ${kindName(issue.expected)}, not ${show(issue.input)}`;
+      return `${name} must be ${kindName(issue.expected)}, not ${show(issue.input)}${quotingHint(issue.expected, issue.input)}`;
     case 'invalid_value':
-      return `"${name}" is ${show(issue.input)}; it must be ${oneOf(issue.values)}${
+      return `${name} is ${show(issue.input)}; it must be ${oneOf(issue.values)}${
         typeof issue.input === 'string' ? didYouMean(issue.input, issue.values.map(String)) : ''
       }`;
     case 'too_small':
-      if (issue.origin === 'string' && issue.input === '') return `"${name}" must not be empty`;
-      return `"${name}" is ${show(issue.input)}; it must ${bound(issue.origin, issue.inclusive === false ? 'more than' : 'at least', issue.minimum)}`;
+      if (issue.origin === 'string' && issue.input === '') return `${name} must not be empty`;
+      return `${name} is ${show(issue.input)}; it must ${bound(issue.origin, issue.inclusive === false ? 'more than' : 'at least', issue.minimum)}`;
     case 'too_big':
-      return `"${name}" is ${show(issue.input)}; it must ${bound(issue.origin, issue.inclusive === false ? 'less than' : 'at most', issue.maximum)}`;
+      return `${name} is ${show(issue.input)}; it must ${bound(issue.origin, issue.inclusive === false ? 'less than' : 'at most', issue.maximum)}`;
     case 'not_multiple_of':
-      return `"${name}" is ${show(issue.input)}; it must be a multiple of ${issue.divisor}`;
+      return `${name} is ${show(issue.input)}; it must be a multiple of ${issue.divisor}`;
     case 'invalid_format':
-      return `"${name}" is ${show(issue.input)}, which does not read as ${issue.pattern === undefined ? issue.format : `text of the form ${issue.pattern}`}`;
+      return `${name} is ${show(issue.input)}, which does not read as ${issue.pattern === undefined ? issue.format : `text of the form ${issue.pattern}`}`;
     case 'invalid_union':
-      return `"${name}" cannot be ${show(issue.input)}${expectedOf(issue.errors)}`;
+      if (issue.discriminator !== undefined) return otherwise(name, issue, issue.discriminator);
+      return `${name} cannot be ${show(issue.input)}${expectedOf(issue.errors)}`;
     case 'unrecognized_keys':
     case 'invalid_key':
     case 'invalid_element':
@@ -119,6 +130,20 @@ function word(issue: RawIssue, name: string): string | undefined {
     default:
       return undefined;
   }
+}
+
+/** The word that says which branch of a union is meant is none of those there are. */
+function otherwise(name: string, issue: RawIssue, discriminator: string): string {
+  const options = 'options' in issue && Array.isArray(issue.options) ? issue.options.map(String) : [];
+  const given = (issue.input as Readonly<Record<string, unknown>> | undefined)?.[discriminator];
+  if (given === undefined) return `missing option "${discriminator}"; it is ${oneOf(options)}`;
+  const guess = typeof given === 'string' ? didYouMean(given, options) : '';
+  return `${name} is ${show(given)}; it must be ${oneOf(options)}${guess}`;
+}
+
+/** YAML reads `007` and `yes: true` as what they look like; in quotes they stay text. */
+function quotingHint(expected: string, input: unknown): string {
+  return expected === 'string' && ['number', 'boolean'].includes(typeof input) ? '; put it in quotes' : '';
 }
 
 function expectedOf(branches: readonly (readonly Issue[])[]): string {

@@ -23,7 +23,7 @@ export async function readTokenFile(path: string, name: string): Promise<Result<
 
 /** Why a file could not be read, in words. */
 export function whyUnreadable(cause: unknown): string {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  const code = Error.isError(cause) && 'code' in cause ? String(cause.code) : '';
   switch (code) {
     case 'ENOENT':
       return 'there is no such file';
@@ -35,6 +35,6 @@ export function whyUnreadable(cause: unknown): string {
     case 'EPERM':
       return 'this user may not read it';
     default:
-      return cause instanceof Error ? cause.message : String(cause);
+      return Error.isError(cause) ? cause.message : String(cause);
   }
 }

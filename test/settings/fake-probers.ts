@@ -10,12 +10,7 @@ const duration = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
-const makeProber = (
-  name: string,
-  addressExample: string,
-  address: RegExp,
-  options: z.ZodType,
-): Prober => ({
+const makeProber = (name: string, addressExample: string, address: RegExp, options: z.ZodType): Prober => ({
   name,
   summary: `The ${name} double.`,
   reasons: [],
