@@ -1,6 +1,6 @@
 import { type IncomingMessage, request as startRequest } from 'node:http';
 import type { Socket } from 'node:net';
-import { pipeline, type Readable } from 'node:stream';
+import { type Duplex, pipeline } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate, createInflateRaw } from 'node:zlib';
 import type { HttpOptions } from './http-options.ts';
 
@@ -89,7 +89,7 @@ export async function readBody(
   const onAbort = (): void => void response.destroy();
   signal.addEventListener('abort', onAbort, { once: true });
   try {
-    for await (const chunk of (await decoded(response, wish.compression)) as AsyncIterable<Buffer>) {
+    for await (const chunk of await decoded(response, wish.compression)) {
       length += chunk.length;
       if (length > wish.maxBytes) return { kind: 'too-large', length: wish.maxBytes };
       if (wish.keep) kept.push(chunk);
@@ -110,37 +110,24 @@ export async function readBody(
 async function decoded(
   response: IncomingMessage,
   compression: HttpOptions['compression'],
-): Promise<Readable> {
+): Promise<AsyncIterable<Buffer>> {
   if (compression === undefined || compression === 'identity') return response;
-  const decoder =
-    compression === 'gzip'
-      ? createGunzip()
-      : compression === 'br'
-        ? createBrotliDecompress()
-        : (await startsAsZlib(response))
-          ? createInflate()
-          : createInflateRaw();
-  // The loop that reads the decoder sees the error too.
-  return pipeline(response, decoder, () => undefined);
+  const chunks: AsyncIterator<Buffer> = response[Symbol.asyncIterator]();
+  const first = await chunks.next();
+  const source = async function* (): AsyncGenerator<Buffer> {
+    for (let next = first; next.done !== true; next = await chunks.next()) yield next.value;
+  };
+  const head = first.done === true ? Buffer.alloc(0) : first.value;
+  // Errors, of source and decoder alike, are for the loop that reads.
+  return pipeline(source, makeDecoder(compression, head), () => undefined);
 }
 
-/** "deflate" means zlib's format (RFC 9110), but many servers, and Go, take it for the bare one. */
-async function startsAsZlib(response: IncomingMessage): Promise<boolean> {
-  const first = await firstChunk(response);
-  if (first === undefined || first.length < 2) return true;
-  response.unshift(first);
-  const header = first.readUInt16BE(0);
-  return (header & 0x0f00) === 0x0800 && header % 31 === 0;
-}
-
-function firstChunk(response: IncomingMessage): Promise<Buffer | undefined> {
-  return new Promise((resolve) => {
-    const settle = (): void => {
-      response.off('readable', settle).off('close', settle);
-      resolve((response.read() as Buffer | null) ?? undefined);
-    };
-    response.on('readable', settle).on('close', settle);
-  });
+function makeDecoder(compression: 'gzip' | 'br' | 'deflate', head: Buffer): Duplex {
+  if (compression === 'gzip') return createGunzip();
+  if (compression === 'br') return createBrotliDecompress();
+  // "deflate" means zlib's format (RFC 9110), but many servers, and Go, take it for the bare one.
+  const header = head.length < 2 ? 0x789c : head.readUInt16BE(0);
+  return (header & 0x0f00) === 0x0800 && header % 31 === 0 ? createInflate() : createInflateRaw();
 }
 
 /** The body as text, in the character set that the response names; UTF-8 if it names none that is known. */

@@ -60,7 +60,7 @@ export class Seen {
     this.set('probe_http_status_code', this.status);
     this.set('probe_http_version', Number(response.httpVersion));
     this.set('probe_http_ssl', isTls ? 1 : 0);
-    const length = response.headers['content-length'];
+    const length = isBodiless(this.status) ? '0' : response.headers['content-length'];
     // A length that is not known has no number: never -1.
     if (length === undefined) this.values.delete('probe_http_content_length');
     else this.set('probe_http_content_length', Number(length));
@@ -85,4 +85,9 @@ export class Seen {
       trail: this.trail,
     };
   }
+}
+
+/** Whether a response of this status never has a body. */
+export function isBodiless(status: number): boolean {
+  return status < 200 || status === 204 || status === 304;
 }

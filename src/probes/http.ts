@@ -8,7 +8,7 @@ import { codeOf, type Fault, faultOf } from './fault.ts';
 import { type BodyRead, type Headed, MAX_HEAD_BYTES, readBody, sendRequest } from './http-exchange.ts';
 import { type HttpOptions, httpOptions, parseSize } from './http-options.ts';
 import { type Hop, isHarmlessHeader, MAX_REDIRECTS, nextHop } from './http-redirect.ts';
-import { Seen } from './http-seen.ts';
+import { isBodiless, Seen } from './http-seen.ts';
 import { judgeAnswer, type Objection, readsText } from './http-verdict.ts';
 import type { Probe, ProbeContext, Prober, ProbeRequest } from './probe.ts';
 import { RegexSearcher } from './regex.ts';
@@ -126,7 +126,6 @@ class HttpProbe implements Probe {
     for (;;) {
       const step = await this.runHop(hop, request, seen, signal);
       if (step.kind === 'done') return this.report(seen, step.objection);
-      seen.set('probe_http_redirects', ++seen.redirects);
       hop = step.hop;
     }
   }
@@ -171,15 +170,16 @@ class HttpProbe implements Probe {
       seen.trail.push(
         `${hop.method} ${who}: HTTP ${response.statusCode} after ${formatDuration(processingMs)}`,
       );
-      const next = this.options.follow_redirects
-        ? nextHop(hop, response.statusCode ?? 0, response.headers.location)
-        : undefined;
-      if (next?.ok === true && seen.redirects < MAX_REDIRECTS) return { kind: 'redirect', hop: next.value };
-      if (next !== undefined) {
+      const next = nextHop(hop, response.statusCode ?? 0, response.headers.location);
+      // As in blackbox_exporter, a redirect counts that is not followed.
+      if (next?.ok === true) seen.set('probe_http_redirects', ++seen.redirects);
+      if (next !== undefined && this.options.follow_redirects) {
+        if (next.ok && seen.redirects <= MAX_REDIRECTS) return { kind: 'redirect', hop: next.value };
         const what = next.ok ? `redirects more than ${MAX_REDIRECTS} times` : next.error;
         return done({ kind: 'failed', reason: 'protocol', message: `${who} ${what}` });
       }
-      const objection = await this.judgeResponse(response, hop, seen, who, signal);
+      const isRead = next === undefined || readsText(this.options);
+      const objection = await this.judgeResponse(response, hop, isRead, seen, who, signal);
       return objection === undefined ? { kind: 'done' } : done(objection);
     } finally {
       socket.destroy();
@@ -189,6 +189,7 @@ class HttpProbe implements Probe {
   private async judgeResponse(
     response: IncomingMessage,
     hop: Hop,
+    isRead: boolean,
     seen: Seen,
     who: string,
     signal: AbortSignal,
@@ -196,18 +197,19 @@ class HttpProbe implements Probe {
     const { clock } = this.context;
     const { compression } = this.options;
     const startedAtMs = clock.monotonicMs();
-    const isBare = hop.method === 'HEAD' || [101, 204, 304].includes(response.statusCode ?? 0);
-    const body: BodyRead = isBare
-      ? { kind: 'whole', bytes: Buffer.alloc(0), length: 0 }
-      : await readBody(
-          response,
-          {
-            compression,
-            maxBytes: parseSize(this.options.body_size_limit) ?? 0,
-            keep: readsText(this.options),
-          },
-          signal,
-        );
+    const isBare = hop.method === 'HEAD' || isBodiless(response.statusCode ?? 0);
+    const body: BodyRead =
+      isBare || !isRead
+        ? { kind: 'whole', bytes: Buffer.alloc(0), length: 0 }
+        : await readBody(
+            response,
+            {
+              compression,
+              maxBytes: parseSize(this.options.body_size_limit) ?? 0,
+              keep: readsText(this.options),
+            },
+            signal,
+          );
     seen.addPhase('transfer', clock.monotonicMs() - startedAtMs);
     seen.set('probe_http_uncompressed_body_length', body.length);
     if (body.kind === 'aborted') throwUnlessTimeout(signal);

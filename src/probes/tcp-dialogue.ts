@@ -195,6 +195,7 @@ class Talk {
               kind: 'failed',
               reason: 'protocol',
               message: `${who} ends the connection without sending anything`,
+              isMismatch: true,
             };
       case 'aborted':
       case 'late': {

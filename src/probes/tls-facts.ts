@@ -128,27 +128,24 @@ function chainExpiryMs(leaf: DetailedPeerCertificate): number {
   return earliest;
 }
 
-/** The order in which Go, hence blackbox_exporter, prints the attributes of a distinguished name. */
-const NAME_ORDER: readonly (readonly [key: string, printed: string])[] = [
-  ['serialNumber', 'SERIALNUMBER'],
-  ['CN', 'CN'],
-  ['street', 'STREET'],
-  ['postalCode', 'POSTALCODE'],
-  ['ST', 'ST'],
-  ['L', 'L'],
-  ['OU', 'OU'],
-  ['O', 'O'],
-  ['C', 'C'],
-];
+/** The order in which Go, hence blackbox_exporter, prints the attributes of a distinguished name; others follow. */
+const NAME_ORDER = ['serialNumber', 'CN', 'OU', 'O', 'postalCode', 'street', 'L', 'ST', 'C'];
 
+/** Go prints attributes that it has no name for by number and undecoded; they have their names here. */
 function nameText(name: object): string {
-  const attributes = new Map(Object.entries(name).map(([key, value]) => [key, [value].flat().map(String)]));
-  return NAME_ORDER.flatMap(([key, printed]) => {
-    const values = attributes.get(key);
-    return values === undefined
-      ? []
-      : [values.map((value) => `${printed}=${escapeName(redact(value))}`).join('+')];
-  }).join(',');
+  const attributes = Object.entries(name).map(([key, value]) => ({
+    key,
+    values: [value].flat().map(String),
+  }));
+  const rank = (key: string): number =>
+    NAME_ORDER.includes(key) ? NAME_ORDER.indexOf(key) : NAME_ORDER.length;
+  return attributes
+    .sort((a, b) => rank(a.key) - rank(b.key))
+    .map(({ key, values }) => {
+      const printed = NAME_ORDER.includes(key) ? key.toUpperCase() : key;
+      return values.map((value) => `${printed}=${escapeName(redact(value))}`).join('+');
+    })
+    .join(',');
 }
 
 /** As RFC 2253 escapes a value. */
