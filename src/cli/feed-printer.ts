@@ -9,6 +9,8 @@ interface PrinterOptions {
   readonly hasColours: boolean;
   /** IANA zone of the times shown. Absent: the machine's. */
   readonly timeZone?: string;
+  /** How many times faster than life the times that it is given run. Default 1. */
+  readonly pace?: number;
 }
 
 /** The word says what a colour also says. */
@@ -27,13 +29,14 @@ export class FeedPrinter {
   private readonly options: PrinterOptions;
   private readonly timeFormat: Intl.DateTimeFormat;
   private readonly dayFormat: Intl.DateTimeFormat;
-  private readonly story = new FeedStory();
+  private readonly story: FeedStory;
   private shownDay: string | undefined;
   /** When the story was last moved on by a message. */
   private heardAtMs = 0;
 
   constructor(options: PrinterOptions) {
     this.options = options;
+    this.story = new FeedStory(options.pace ?? 1);
     const zone = options.timeZone === undefined ? {} : { timeZone: options.timeZone };
     this.timeFormat = new Intl.DateTimeFormat('sv-SE', { timeStyle: 'medium', ...zone });
     this.dayFormat = new Intl.DateTimeFormat('en-GB', {

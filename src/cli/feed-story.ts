@@ -55,8 +55,16 @@ export class FeedStory {
   private subjects = new Map<string, Subject>();
   private murmurs = new Map<string, Murmur>();
   private readonly incidentsTold = new Map<string, { readonly severity: string; readonly atMs: number }>();
+  private readonly togetherMs: number;
+  private readonly retellMs: number;
   private clockMs = Number.NEGATIVE_INFINITY;
   private told: Told[] = [];
+
+  /** `pace`: how many times faster than life the events come; what is held back for a time is held shorter. */
+  constructor(pace: number) {
+    this.togetherMs = TOGETHER_MS * pace;
+    this.retellMs = RETELL_MS * pace;
+  }
 
   /** How far the story has come. Epoch ms, UTC. */
   get nowMs(): number {
@@ -124,7 +132,7 @@ export class FeedStory {
     place.worst = Math.max(place.worst, downIn(place));
     const subject = this.subjectFor(place, change);
     subject.failed.push(change);
-    changed(subject, change.atMs);
+    this.changed(subject, change.atMs);
   }
 
   private comeBack(place: Place, change: WireChange): void {
@@ -137,7 +145,7 @@ export class FeedStory {
       place.sinceMs = undefined;
       place.worst = 0;
     }
-    changed(subject, change.atMs);
+    this.changed(subject, change.atMs);
   }
 
   private subjectFor(place: Place, change: WireChange): Subject {
@@ -194,7 +202,7 @@ export class FeedStory {
 
   private murmur(change: WireChange): void {
     const key = murmurKey(change.to, change);
-    const murmur = this.murmurs.get(key) ?? { changes: new Map(), dueAtMs: change.atMs + TOGETHER_MS };
+    const murmur = this.murmurs.get(key) ?? { changes: new Map(), dueAtMs: change.atMs + this.togetherMs };
     murmur.changes.set(change.target, change);
     this.murmurs.set(key, murmur);
   }
@@ -221,7 +229,7 @@ export class FeedStory {
       );
       return;
     }
-    if (told?.severity === severity && atMs - told.atMs < RETELL_MS) return;
+    if (told?.severity === severity && atMs - told.atMs < this.retellMs) return;
     this.incidentsTold.set(id, { severity, atMs });
     const isTaken = event.kind === 'incident-acknowledged';
     const what = isTaken ? 'Incident acknowledged' : `Incident, ${severity}`;
@@ -276,6 +284,14 @@ export class FeedStory {
     return place;
   }
 
+  /** An end is told soon; what goes on, not before the last line on it is some time ago. */
+  private changed(subject: Subject, atMs: number): void {
+    subject.changedAtMs = atMs;
+    const soonestMs = downOf(subject) === 0 ? Number.NEGATIVE_INFINITY : subject.toldAtMs + this.retellMs;
+    const dueAtMs = Math.max(atMs + this.togetherMs, soonestMs);
+    subject.dueAtMs = Math.min(subject.dueAtMs ?? dueAtMs, dueAtMs);
+  }
+
   private tell(mark: Told['mark'], text: string, atMs = this.clockMs): void {
     this.told.push({ mark, atMs, text });
   }
@@ -311,14 +327,6 @@ function newSubject(name: string, isChain: boolean, sinceMs: number): Subject {
     cameBack: [],
     recovered: [],
   };
-}
-
-/** An end is told soon; what goes on, not before the last line on it is some time ago. */
-function changed(subject: Subject, atMs: number): void {
-  subject.changedAtMs = atMs;
-  const soonestMs = downOf(subject) === 0 ? Number.NEGATIVE_INFINITY : subject.toldAtMs + RETELL_MS;
-  const dueAtMs = Math.max(atMs + TOGETHER_MS, soonestMs);
-  subject.dueAtMs = Math.min(subject.dueAtMs ?? dueAtMs, dueAtMs);
 }
 
 function downOf(subject: Subject): number {

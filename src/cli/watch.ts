@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { FeedRefused, followFeed } from '../feed/feed-client.ts';
+import { repeat } from '../lib/clock.ts';
 import type { CliContext, ExitCode } from './context.ts';
 import { FeedPrinter } from './feed-printer.ts';
 
@@ -62,20 +63,10 @@ async function printLines(follow: Parameters<typeof followFeed>[0], cli: CliCont
   const { clock, terminalWidth: width } = cli;
   const hasColours = width !== undefined && (cli.env['NO_COLOR'] ?? '') === '';
   const printer = new FeedPrinter({ width, hasColours });
-  using _ticks = repeat(() => printer.tick(clock.nowMs()).forEach(cli.print), cli);
+  using _ticks = repeat(clock, TICK_MS, () => printer.tick(clock.nowMs()).forEach(cli.print));
   for await (const message of followFeed(follow, cli.stop)) {
     printer.print(message, clock.nowMs()).forEach(cli.print);
   }
-}
-
-function repeat(act: () => void, { clock }: CliContext): Disposable {
-  const again = (): Disposable =>
-    clock.after(TICK_MS, () => {
-      act();
-      timer = again();
-    });
-  let timer = again();
-  return { [Symbol.dispose]: () => timer[Symbol.dispose]() };
 }
 
 function parseUrl(text: string): URL {

@@ -13,7 +13,7 @@ import { type AnyReason, REASON_TEXT, SELF_REASONS, type SelfReason } from '../c
 import { nextDue, phaseOf } from '../core/schedule.ts';
 import type { Estate, Target } from '../estate/estate.ts';
 import { type TargetId, toTargetId } from '../estate/ids.ts';
-import type { Clock, Timer } from '../lib/clock.ts';
+import { type Clock, repeat } from '../lib/clock.ts';
 import { formatDuration } from '../lib/duration.ts';
 import { unreachable } from '../lib/unreachable.ts';
 import type { Probe, ProbeRequest } from '../probes/probe.ts';
@@ -50,6 +50,10 @@ export type Restore = (target: TargetId) => { readonly health: Health; readonly 
 /** How often the wheel turns and how often targets not probed lately are looked for. Unit: ms. */
 const TURN_MS = 10;
 const SWEEP_MS = 1_000;
+/** A turn that comes later than this means that the process was kept from running. Unit: ms. */
+const STALL_MS = 50;
+/** A probe during which we stalled for more than this share of its time-out is no ground to call it slow. */
+const FAIR_STALL_RATIO = 0.05;
 /** How soon to try again when an extra probe is in the way of a scheduled one. Unit: ms. */
 const EXTRA_WAIT_MS = 100;
 /** A target with no verdict for so many intervals is unknown. */
@@ -71,8 +75,11 @@ export class Engine implements AsyncDisposable {
   private readonly stop = new AbortController();
   private readonly flights = new Map<TargetId, Flight>();
   private modules: ReadonlyMap<string, RunningModule> = new Map();
-  private turnTimer: Timer | undefined;
+  private readonly turns: Disposable;
+  private turnedAtMs: number;
   private sweptAtMs: number;
+  /** How long this process has been kept from running, over all. Unit: ms. */
+  private stalledMs = 0;
 
   constructor(columns: TargetColumns, limits: Limits, clock: Clock, listener: EngineListener) {
     this.columns = columns;
@@ -80,8 +87,9 @@ export class Engine implements AsyncDisposable {
     this.listener = listener;
     this.wheel = new TimingWheel(clock.monotonicMs());
     this.admission = new Admission(limits);
-    this.sweptAtMs = clock.monotonicMs();
-    this.turn();
+    this.turnedAtMs = clock.monotonicMs();
+    this.sweptAtMs = this.turnedAtMs;
+    this.turns = repeat(clock, TURN_MS, () => this.turn());
   }
 
   get inFlight(): number {
@@ -148,7 +156,7 @@ export class Engine implements AsyncDisposable {
 
   /** Ends every probe in flight; resolves when none is left. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.turnTimer?.[Symbol.dispose]();
+    this.turns[Symbol.dispose]();
     this.stop.abort(new DOMException('the monitor stops', 'AbortError'));
     const flights = Array.from(this.flights.values());
     for (const flight of flights) flight.abort.abort(this.stop.signal.reason);
@@ -185,9 +193,11 @@ export class Engine implements AsyncDisposable {
 
   private turn(): void {
     const now = this.clock.monotonicMs();
+    const lateMs = now - this.turnedAtMs - TURN_MS;
+    if (lateMs > STALL_MS) this.stalledMs += lateMs;
+    this.turnedAtMs = now;
     this.wheel.advance(now, (slot, dueMs) => this.due(slot, dueMs));
     if (now - this.sweptAtMs >= SWEEP_MS) this.sweep(now);
-    this.turnTimer = this.clock.after(TURN_MS, () => this.turn());
   }
 
   private due(slot: number, dueMs: number): void {
@@ -218,11 +228,16 @@ export class Engine implements AsyncDisposable {
   ): Promise<void> {
     if (abort.signal.aborted) return;
     const startMs = this.clock.monotonicMs();
+    const stalledBeforeMs = this.stalledMs;
     using _deadline = this.clock.after(running.module.timeoutMs, () =>
       abort.abort(new DOMException('the probe took too long', 'TimeoutError')),
     );
-    const report = await runProbe(running.probe, target, abort.signal);
-    if (report === undefined) return;
+    const seen = await runProbe(running.probe, target, abort.signal);
+    if (seen === undefined) return;
+    const stalledMs = this.stalledMs - stalledBeforeMs;
+    const report = isFair(seen.outcome, running.module, abort.signal.aborted, stalledMs)
+      ? seen
+      : makeLate(stalledMs);
     const slot = this.columns.slotOf(target.id);
     if (slot === undefined || this.columns.targetAt(slot)?.address !== target.address) return;
     const { outcome } = report;
@@ -341,6 +356,22 @@ async function runProbe(probe: Probe, target: Target, signal: AbortSignal): Prom
 }
 
 function nothing(): void {}
+
+/** Whether a time-out or a slow answer may be held against the target: not if we ourselves were kept from running. */
+function isFair(outcome: Outcome, module: Module, isTimedOut: boolean, stalledMs: number): boolean {
+  if (stalledMs <= FAIR_STALL_RATIO * module.timeoutMs) return true;
+  return !isTimedOut && observe(outcome, module.policy).kind !== 'impaired';
+}
+
+function makeLate(stalledMs: number): ProbeReport {
+  const message = `The monitor itself was kept from running for ${formatDuration(stalledMs)} during the probe.`;
+  return {
+    outcome: { kind: 'inconclusive', reason: 'self-late', message },
+    phases: [],
+    samples: [],
+    trail: [],
+  };
+}
 
 function isTimeout(error: unknown): boolean {
   return error instanceof DOMException && error.name === 'TimeoutError';

@@ -23,3 +23,14 @@ export const systemClock: Clock = {
     return { [Symbol.dispose]: () => clearTimeout(handle) };
   },
 };
+
+/** Calls `act` about every `intervalMs` until disposed, `act` itself included. */
+export function repeat(clock: Clock, intervalMs: number, act: () => void): Disposable {
+  const again = (): Timer =>
+    clock.after(intervalMs, () => {
+      timer = again();
+      act();
+    });
+  let timer = again();
+  return { [Symbol.dispose]: () => timer[Symbol.dispose]() };
+}

@@ -197,6 +197,33 @@ export async function runScenario(
   await reach(scenario.endsAtMinutes);
 }
 
+/**
+ * The day's clock for a run that began at `startedAtMs` (epoch): what time it is in the story at a real time. It runs
+ * at `speed`, faster over the waits that are left out, and never backwards. Minutes since midnight.
+ */
+export function makeStoryClock(
+  scenario: Scenario,
+  simulator: Pick<Simulator, 'plan'>,
+  speed: number,
+  startedAtMs: number,
+): (realMs: number) => number {
+  const msPerMinute = 60_000 / speed;
+  const points = [{ realMs: startedAtMs, minutes: scenario.startsAtMinutes }];
+  for (const { atMinutes } of [...planTimeline(scenario, simulator), { atMinutes: scenario.endsAtMinutes }]) {
+    const last = points.at(-1) ?? { realMs: startedAtMs, minutes: scenario.startsAtMinutes };
+    const waitMinutes = Math.min(atMinutes - last.minutes, scenario.longestWaitMinutes);
+    if (waitMinutes > 0) points.push({ realMs: last.realMs + waitMinutes * msPerMinute, minutes: atMinutes });
+  }
+  return (realMs) => {
+    const next = points.findIndex((point) => point.realMs > realMs);
+    const from = points.at(next === 0 ? 0 : next - 1);
+    const to = next > 0 ? points[next] : undefined;
+    if (from === undefined) return scenario.startsAtMinutes;
+    if (to === undefined) return from.minutes + (realMs - from.realMs) / msPerMinute;
+    return from.minutes + ((realMs - from.realMs) / (to.realMs - from.realMs)) * (to.minutes - from.minutes);
+  };
+}
+
 /** A moment of the day: something to tell, one fault to start or to end. */
 interface Moment {
   readonly atMinutes: number;

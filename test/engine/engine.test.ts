@@ -199,6 +199,18 @@ describe('Engine', () => {
     await engine[Symbol.asyncDispose]();
   });
 
+  test('holds no time-out against a target when we were kept from running meanwhile', async () => {
+    const { clock, probe, engine, changes } = setUp(estateOf(target('T1')), { restore: { T1: 'up' } });
+    probe.answers.set('T1', 'hang');
+    for (let i = 0; i < 300; i++) {
+      if (probe.running.size > 0) clock.freeze(400);
+      await clock.advance(250);
+    }
+    expect(changes).toEqual([]);
+    expect(engine.columns.lastReasonAt(0)).toBe('self-late');
+    await engine[Symbol.asyncDispose]();
+  });
+
   test('is not disturbed by a wall clock that jumps either way', async () => {
     const { clock, probe, engine, changes } = setUp(estateOf(target('T1')), { restore: { T1: 'up' } });
     await clock.advance(60_000);
