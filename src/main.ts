@@ -7,6 +7,7 @@ import { addDemo } from './cli/demo.ts';
 import { addJournal } from './cli/journal.ts';
 import { addServe } from './cli/serve.ts';
 import { addSimulate } from './cli/simulate.ts';
+import { addStatus } from './cli/status.ts';
 import { addValidate } from './cli/validate.ts';
 import { addWatch } from './cli/watch.ts';
 import { systemClock } from './lib/clock.ts';
@@ -42,6 +43,7 @@ addSimulate(program, cli);
 addCheck(program, cli, probers, loadSettings);
 addValidate(program, cli, probers);
 addWatch(program, cli);
+addStatus(program, cli);
 addJournal(program, cli);
 
 try {
