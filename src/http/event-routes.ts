@@ -27,8 +27,6 @@ const EVENT = z
   .looseObject({ seq: z.int(), at: z.iso.datetime(), kind: z.enum(EVENT_KINDS) })
   .describe('an event; what else it holds depends on its kind');
 
-export const EVENT_BODIES = { INCIDENT, EVENT } as const;
-
 const SINCE = z.coerce.number().int().min(0).describe("an event's number: 0, or the seq of an event seen");
 
 export function eventRoutes(context: AppContext): readonly Route[] {

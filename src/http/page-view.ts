@@ -2,18 +2,20 @@ import type { TargetColumns } from '../core/columns.ts';
 import { STATES, type State } from '../core/health.ts';
 import { REASON_TEXT } from '../core/reason.ts';
 import type { Estate, Store, Target } from '../estate/estate.ts';
-import type { StoreId } from '../estate/ids.ts';
+import type { StoreId, TargetId } from '../estate/ids.ts';
 import { formatDuration } from '../lib/duration.ts';
 
-/** One target that is not well. */
+/** Targets of one kind and place that are not well in the same way and since about the same time. */
 interface Trouble {
-  readonly id: string;
   readonly kind: string;
   readonly state: State;
+  /** When the first of them began. Epoch ms, UTC. */
   readonly sinceMs: number;
   /** Why, in one clause; empty when nothing is known. */
   readonly reason: string;
+  /** What the last probe of the first of them said. */
   readonly message: string;
+  readonly ids: readonly TargetId[];
 }
 
 /** A store, or the targets that belong to none, in which something is not well. */
@@ -24,7 +26,7 @@ export interface Place {
   readonly counts: Readonly<Record<State, number>>;
   /** Since when the worst state holds. Epoch ms, UTC. */
   readonly sinceMs: number;
-  /** Worst first, at most `MAX_TROUBLES`. */
+  /** Worst first. */
   readonly troubles: readonly Trouble[];
 }
 
@@ -32,7 +34,10 @@ export interface Place {
 export interface PageView {
   readonly version: string;
   readonly nowMs: number;
+  /** What is down. */
   readonly sentence: string;
+  /** What else is not well; empty when nothing is. */
+  readonly asides: string;
   /** The worst state anywhere. */
   readonly state: State;
   /** What is wrong with the monitor itself. */
@@ -47,7 +52,8 @@ export interface PageView {
   readonly timezone: string;
 }
 
-const MAX_TROUBLES = 12;
+/** Targets that went bad within so long of the one before are told together. Unit: ms. */
+const TOGETHER_MS = 2 * 60_000;
 /** Without a verdict of anything for so long, what the page shows is not the present. Unit: ms. */
 const OLD_AFTER_MS = 5 * 60_000;
 
@@ -69,7 +75,7 @@ export function makePageView(
   return {
     version: monitor.version,
     nowMs: monitor.nowMs,
-    sentence: makeSentence(estate.stores.size, slots.length, places),
+    ...makeSentences(estate.stores.size, slots.length, places),
     state: worstOf(targets),
     problems: [
       ...monitor.problems,
@@ -105,23 +111,50 @@ function makePlace(
 ): Place {
   const counts = countStates(columns, members);
   const state = worstOf(counts);
-  const troubles = members
-    .filter(({ slot }) => columns.stateAt(slot) !== 'up')
-    .map(({ slot, target }) => makeTrouble(columns, slot, target))
-    .sort((a, b) => rankOf(b.state) - rankOf(a.state) || a.sinceMs - b.sinceMs || (a.id < b.id ? -1 : 1));
+  const troubles = groupTroubles(columns, members);
   return {
     store: storeId === undefined ? undefined : estate.stores.get(storeId),
     state,
     counts,
     sinceMs: troubles[0]?.sinceMs ?? 0,
-    troubles: troubles.slice(0, MAX_TROUBLES),
+    troubles,
   };
 }
 
-function makeTrouble(columns: TargetColumns, slot: number, target: Target): Trouble {
+function groupTroubles(columns: TargetColumns, members: readonly PresentSlot[]): readonly Trouble[] {
+  const singles = members
+    .filter(({ slot }) => columns.stateAt(slot) !== 'up')
+    .map(({ slot, target }) => makeTrouble(columns, slot, target))
+    .sort((a, b) => a.sinceMs - b.sinceMs || (a.firstId < b.firstId ? -1 : 1));
+  const groups = Map.groupBy(singles, ({ kind, state, reason }) => JSON.stringify([kind, state, reason]));
+  return groups
+    .values()
+    .flatMap(joinTroubles)
+    .toArray()
+    .sort((a, b) => rankOf(b.state) - rankOf(a.state) || a.sinceMs - b.sinceMs);
+}
+
+/** Alike troubles, oldest first, joined as long as each began soon after the one before. */
+function joinTroubles(alike: readonly (Trouble & { readonly firstId: TargetId })[]): readonly Trouble[] {
+  const joined: Trouble[] = [];
+  let previousMs = Number.NEGATIVE_INFINITY;
+  for (const { firstId, ...trouble } of alike) {
+    const open = trouble.sinceMs - previousMs <= TOGETHER_MS ? joined.pop() : undefined;
+    joined.push(open === undefined ? trouble : { ...open, ids: [...open.ids, firstId] });
+    previousMs = trouble.sinceMs;
+  }
+  return joined;
+}
+
+function makeTrouble(
+  columns: TargetColumns,
+  slot: number,
+  target: Target,
+): Trouble & { readonly firstId: TargetId } {
   const reason = columns.reasonAt(slot);
   return {
-    id: target.id,
+    firstId: target.id,
+    ids: [target.id],
     kind: target.kind,
     state: columns.stateAt(slot),
     sinceMs: columns.sinceMs[slot] ?? 0,
@@ -162,28 +195,32 @@ function shareOf({ counts, state }: Place): number {
   return counts[state] / (counts.up + counts.unknown + counts.degraded + counts.down);
 }
 
-function makeSentence(stores: number, targets: number, places: readonly Place[]): string {
-  if (targets === 0) return 'Nothing is watched: the configuration names no targets.';
-  const inState = (state: State): number =>
-    places.filter((place) => place.store !== undefined && place.state === state).length;
-  const shared = places.find((place) => place.store === undefined);
-  const ofAll = (count: number): string => `${count} of ${stores} ${stores === 1 ? 'store' : 'stores'}`;
-  const have = (count: number): string => (count === 1 ? 'has' : 'have');
-  const down = inState('down');
-  const degraded = inState('degraded');
-  const unknown = inState('unknown');
-  const parts = [
-    down > 0 ? `${ofAll(down)} ${have(down)} something down` : '',
-    shared !== undefined && shared.counts.down > 0 ? `${countOf(shared.counts.down)} down` : '',
-    degraded > 0 ? `${ofAll(degraded)} ${have(degraded)} something degraded` : '',
-    shared !== undefined && shared.counts.degraded > 0 ? `${countOf(shared.counts.degraded)} degraded` : '',
-    unknown > 0 ? `${ofAll(unknown)} ${have(unknown)} something not judged yet` : '',
-    shared !== undefined && shared.counts.unknown > 0
-      ? `${countOf(shared.counts.unknown)} not judged yet`
-      : '',
-  ].filter((part) => part !== '');
-  if (parts.length > 0) return `${parts.join('; ')}.`;
-  return stores === 0 ? `All ${targets} targets are up.` : `Everything is up in all ${stores} stores.`;
+function makeSentences(
+  stores: number,
+  targets: number,
+  places: readonly Place[],
+): Pick<PageView, 'sentence' | 'asides'> {
+  if (targets === 0) {
+    return { sentence: 'Nothing is watched: the configuration names no targets.', asides: '' };
+  }
+  const shared = places.find(({ store }) => store === undefined);
+  const tell = (state: State, what: string): readonly string[] => {
+    const count = places.filter((place) => place.store !== undefined && place.counts[state] > 0).length;
+    const services = shared?.counts[state] ?? 0;
+    const all = `${count} of ${stores} ${stores === 1 ? 'store' : 'stores'}`;
+    return [
+      ...(count === 0 ? [] : [`${all} ${count === 1 ? 'has' : 'have'} something ${what}`]),
+      ...(services === 0 ? [] : [`${countOf(services)} ${what}`]),
+    ];
+  };
+  const down = tell('down', 'down');
+  const rest = [...tell('degraded', 'degraded'), ...tell('unknown', 'not judged')];
+  const well = stores === 0 ? `All ${targets} targets are up` : `Everything is up in all ${stores} stores`;
+  const calm = rest.length === 0 ? well : 'Nothing is known to be down';
+  return {
+    sentence: `${down.length === 0 ? calm : down.join('; ')}.`,
+    asides: rest.length === 0 ? '' : `${rest.join('; ')}.`,
+  };
 }
 
 function countOf(services: number): string {

@@ -8,6 +8,7 @@ import type { PageView, Place } from './page-view.ts';
 const REFRESH_SECONDS = 15;
 /** Beyond so many places and names the API is the better view. */
 const MAX_PLACES = 200;
+const MAX_IDS = 24;
 const MAX_WELL = 500;
 
 /** States by sign and word, colour only on top. */
@@ -38,6 +39,8 @@ p { margin: .25rem 0; }
 .place ul { list-style: none; margin: .5rem 0 0; padding: 0; }
 .place li { border-top: 1px solid var(--line); padding: .5rem 0; overflow-wrap: anywhere; }
 .place li:last-child { padding-bottom: 0; }
+.ids a { white-space: nowrap; }
+h1 { border-left: .4rem solid var(--state); padding-left: .75rem; }
 details { margin: 1rem 0; } summary { cursor: pointer; padding: .25rem 0; }
 .names { columns: 14rem; padding: 0; margin: .5rem 0; list-style: none; }
 a { color: inherit; text-underline-offset: .15em; }
@@ -65,6 +68,7 @@ export function renderPage(view: PageView): string {
 <main>
 ${renderProblems(view.problems)}
 <h1 class="${view.state}">${view.sentence}</h1>
+${view.asides === '' ? '' : html`<p>${view.asides}</p>`}
 <p class="soft">${renderAge(view)}</p>
 <p class="soft">${renderCounts(view.targets)}</p>
 ${view.places.slice(0, MAX_PLACES).map((place) => renderPlace(place, view))}
@@ -99,7 +103,7 @@ function renderProblems(problems: readonly string[]): Html {
 function renderAge({ nowMs, newestMs, timezone }: PageView): Html {
   const now = renderTime(nowMs, timezone, nowMs);
   if (newestMs === undefined) return html`As of ${now}. No result has come in yet.`;
-  return html`As of ${now}. The newest result is ${formatDuration(Math.max(0, nowMs - newestMs))} old.`;
+  return html`As of ${now}. The newest result is ${formatAge(nowMs - newestMs)} old.`;
 }
 
 function renderCounts(targets: PageView['targets']): Html {
@@ -109,33 +113,39 @@ function renderCounts(targets: PageView['targets']): Html {
   } unknown, ${targets.up} up.`;
 }
 
-function renderPlace(place: Place, { nowMs, timezone }: PageView): Html {
+function renderPlace(place: Place, view: PageView): Html {
   const { store, state, counts, troubles } = place;
   const all = counts.up + counts.degraded + counts.down + counts.unknown;
-  const where = [store?.chain, store?.city].filter((part) => part !== undefined && part !== '').join(', ');
+  const where = [store?.chain, store?.city].filter(
+    (part) => part !== undefined && store?.name.includes(part) === false,
+  );
   const name =
     store === undefined
       ? html`Shared services`
       : html`<a href="/api/v1/stores/${encodeURIComponent(store.id)}">${store.name}</a>`;
-  const zone = store?.timezone ?? timezone;
-  const left = counts.down + counts.degraded + counts.unknown - troubles.length;
   return html`<section class="place ${state}">
-<header><h2>${name}${where === '' ? '' : html` <span class="soft">${where}</span>`}</h2>
+<header><h2>${name}${where.length === 0 ? '' : html` <span class="soft">${where.join(', ')}</span>`}</h2>
 <span class="state">${SIGNS[state]} ${counts[state]} of ${all} ${state}</span></header>
 <ul>
-${troubles.map(
-  (
-    trouble,
-  ) => html`<li class="${trouble.state}"><span class="state">${SIGNS[trouble.state]} ${trouble.state}</span>
-<strong><a href="/api/v1/targets/${encodeURIComponent(trouble.id)}">${trouble.id}</a></strong>
-<span class="soft">${trouble.kind}, since ${renderTime(trouble.sinceMs, zone, nowMs)} (${formatDuration(
-    Math.max(0, nowMs - trouble.sinceMs),
-  )})</span>
-${trouble.reason === '' ? '' : html`<br>Because ${trouble.reason}. `}<span class="soft">${trouble.message}</span></li>
-`,
-)}
-${left > 0 ? html`<li class="soft">and ${left} more</li>` : ''}
+${troubles.map((trouble) => renderTrouble(trouble, store?.timezone ?? view.timezone, view.nowMs))}
 </ul></section>
+`;
+}
+
+function renderTrouble(trouble: Place['troubles'][number], timezone: string, nowMs: number): Html {
+  const { ids, kind, state, sinceMs, reason, message } = trouble;
+  const left = ids.length - MAX_IDS;
+  const links = ids
+    .slice(0, MAX_IDS)
+    .map(
+      (id, i) => html`${i === 0 ? '' : ', '}<a href="/api/v1/targets/${encodeURIComponent(id)}">${id}</a>`,
+    );
+  return html`<li class="${state}"><p><span class="state">${SIGNS[state]} ${state}</span>
+${ids.length === 1 ? kind : `${ids.length} × ${kind}`} since ${renderTime(sinceMs, timezone, nowMs)} (${formatAge(nowMs - sinceMs)})${
+    reason === '' ? '' : html` because ${reason}`
+  }.</p>
+<p class="ids">${links}${left > 0 ? ` and ${left} more` : ''}</p>
+${message === '' ? '' : html`<p class="soft">Last probe${ids.length === 1 ? '' : ` of ${ids[0] ?? ''}`}: ${message}</p>`}</li>
 `;
 }
 
@@ -154,6 +164,12 @@ function renderWell({ wellStores }: PageView): Html {
     wellStores.length === 1 ? '1 store in which all is up' : `${wellStores.length} stores in which all is up`
   }</summary>
 <ul class="names">${names}${left > 0 ? html`<li>and ${left} more</li>` : ''}</ul></details>`;
+}
+
+/** In whole seconds below a minute, in whole minutes from there. */
+function formatAge(ageMs: number): string {
+  const unitMs = ageMs < 60_000 ? 1_000 : 60_000;
+  return ageMs < 1_000 ? 'less than 1 s' : formatDuration(Math.floor(ageMs / unitMs) * unitMs);
 }
 
 /** A time of day in a shop's own zone; with the date when it is not within a day of now. */

@@ -44,8 +44,6 @@ const STORE = z.strictObject({
   kinds: z.record(z.string(), z.int()).describe('how many by kind'),
 });
 
-export const TARGET_BODIES = { TARGET, TARGET_DETAIL, STORE } as const;
-
 const NEXT = z.string().nullable().describe('give it as after to get the next page; null: there is none');
 const AFTER = z.string().optional().describe('the next of the page before');
 
