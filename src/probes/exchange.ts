@@ -1,132 +1,96 @@
-import { type ClientRequest, type IncomingMessage, request } from 'node:http';
-import type { Duplex } from 'node:stream';
+import type { Socket } from 'node:net';
 import type { Clock } from '../lib/clock.ts';
+import { throwUnlessTimeout } from './dial.ts';
 import { codeOf } from './fault.ts';
+import { readBody, sendRequest } from './http-exchange.ts';
 
 /** One HTTP request over a connection that is there already. */
 export interface ExchangeRequest {
   readonly method: 'GET' | 'POST';
-  /** Origin form, with the query. */
+  /** Origin form. */
   readonly path: string;
+  readonly host: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
   /** Longest body to accept, in bytes. 0: the body is not read at all, the status is the answer. */
   readonly maxBodyBytes: number;
 }
 
-/** What came back. Durations from the sending, in ms. */
+/** What came back. */
 export type Exchanged =
+  /** `processingMs`: from the sending to the head of the response. */
   | {
       readonly kind: 'response';
       readonly status: number;
       readonly body: string;
-      /** Until the head of the response. */
       readonly processingMs: number;
-      readonly transferMs: number;
     }
   /** The deadline came first; `seen` is how far the answer had come. */
-  | { readonly kind: 'timeout'; readonly seen: Seen }
+  | { readonly kind: 'timeout'; readonly seen: 'nothing' | 'head' }
   /** The connection ended too soon. `error` is for `faultOf`; undefined when the other side just closed. */
-  | { readonly kind: 'closed'; readonly seen: Seen; readonly error: unknown }
+  | { readonly kind: 'closed'; readonly error: unknown }
   /** What came is not HTTP. */
   | { readonly kind: 'garbage' }
   | { readonly kind: 'too-large' };
 
-/** `nothing`: not one whole head. `head`: the head, and not all of the body. */
-type Seen = 'nothing' | 'head';
-
 /**
- * Sends `wanted` over `socket` and reads the answer; the socket is destroyed afterwards, whatever happened.
- * A `TimeoutError` abort resolves as `timeout`, any other rejects with the signal's reason. Memory is bounded by
- * `maxBodyBytes` and Node's limit on a head (16 KiB).
+ * Sends a request and reads the answer as UTF-8; the socket is destroyed afterwards, whatever happened. A
+ * `TimeoutError` abort resolves as `timeout`, any other rejects with the signal's reason.
  */
-export function exchange(
-  socket: Duplex,
+export async function exchange(
+  socket: Socket,
   wanted: ExchangeRequest,
   clock: Pick<Clock, 'monotonicMs'>,
   signal: AbortSignal,
 ): Promise<Exchanged> {
+  const body = wanted.body === undefined ? undefined : Buffer.from(wanted.body, 'utf8');
+  const headers = Object.entries({
+    Host: wanted.host,
+    ...wanted.headers,
+    // Told beforehand: small devices do not read chunks.
+    ...(body === undefined ? {} : { 'Content-Length': String(body.length) }),
+    Connection: 'close',
+  });
   const startedMs = clock.monotonicMs();
-  return new Promise<Exchanged>((resolve, reject) => {
-    let message: ClientRequest | undefined;
-    let seen: Seen = 'nothing';
-    let ended = false;
-    const end = (act: () => void): void => {
-      if (ended) return;
-      ended = true;
-      signal.removeEventListener('abort', onAbort);
-      socket.on('error', ignore);
-      socket.destroy();
-      message?.destroy();
-      act();
-    };
-    const settle = (exchanged: Exchanged): void => end(() => resolve(exchanged));
-    const onAbort = (): void => {
-      const reason: unknown = signal.reason;
-      if (isTimeout(reason)) settle({ kind: 'timeout', seen });
-      else end(() => reject(reason));
-    };
-    const onEnd = (error?: unknown): void => {
-      settle(codeOf(error).startsWith('HPE_') ? { kind: 'garbage' } : { kind: 'closed', seen, error });
-    };
-    if (signal.aborted) {
-      onAbort();
-      return;
+  try {
+    const headed = await sendRequest(
+      socket,
+      { method: wanted.method, path: wanted.path, headers, body },
+      signal,
+    );
+    if (headed.kind === 'aborted') return timedOut('nothing', signal);
+    if (headed.kind === 'closed') return { kind: 'closed', error: undefined };
+    if (headed.kind === 'error') {
+      const { error } = headed;
+      return codeOf(error).startsWith('HPE_') ? { kind: 'garbage' } : { kind: 'closed', error };
     }
-    if (socket.destroyed) {
-      onEnd(socket.errored);
-      return;
+    const { response } = headed;
+    const processingMs = clock.monotonicMs() - startedMs;
+    const answered = (text: string): Exchanged => ({
+      kind: 'response',
+      status: response.statusCode ?? 0,
+      body: text,
+      processingMs,
+    });
+    if (wanted.maxBodyBytes === 0) return answered('');
+    const wish = { compression: undefined, maxBytes: wanted.maxBodyBytes, keep: true };
+    const read = await readBody(response, wish, signal);
+    switch (read.kind) {
+      case 'whole':
+        return answered(read.bytes.toString('utf8'));
+      case 'too-large':
+        return { kind: 'too-large' };
+      case 'aborted':
+        return timedOut('head', signal);
+      default:
+        return { kind: 'closed', error: undefined };
     }
-    signal.addEventListener('abort', onAbort);
-    message = request({
-      createConnection: () => socket,
-      method: wanted.method,
-      path: wanted.path,
-      headers: { ...wanted.headers, connection: 'close' },
-    });
-    message.on('error', onEnd);
-    message.on('close', () => onEnd());
-    message.on('response', (response) => {
-      seen = 'head';
-      const processingMs = clock.monotonicMs() - startedMs;
-      const { statusCode: status = 0 } = response;
-      const finish = (body: string): void => {
-        const transferMs = clock.monotonicMs() - startedMs - processingMs;
-        settle({ kind: 'response', status, body, processingMs, transferMs });
-      };
-      if (wanted.maxBodyBytes === 0) {
-        response.on('error', ignore);
-        finish('');
-      } else {
-        readBody(response, wanted.maxBodyBytes, finish, () => settle({ kind: 'too-large' }), onEnd);
-      }
-    });
-    message.end(wanted.body);
-  });
+  } finally {
+    socket.destroy();
+  }
 }
 
-function readBody(
-  response: IncomingMessage,
-  maxBytes: number,
-  onWhole: (body: string) => void,
-  onTooLarge: () => void,
-  onBroken: (error?: unknown) => void,
-): void {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  response.on('data', (chunk: Buffer) => {
-    bytes += chunk.length;
-    if (bytes > maxBytes) onTooLarge();
-    else chunks.push(chunk);
-  });
-  response.on('end', () => onWhole(Buffer.concat(chunks).toString('utf8')));
-  response.on('error', onBroken);
-}
-
-function isTimeout(reason: unknown): boolean {
-  return Error.isError(reason) && reason.name === 'TimeoutError';
-}
-
-function ignore(): void {
-  // A destroyed socket may still report the error that came first.
+function timedOut(seen: 'nothing' | 'head', signal: AbortSignal): Exchanged {
+  throwUnlessTimeout(signal);
+  return { kind: 'timeout', seen };
 }

@@ -220,7 +220,9 @@ function readInner(json: unknown, request: DiagnosisRequest): Result<Diagnosis, 
   if (header.ServiceID !== request.serviceId) return err(protocol('answers another request than ours'));
   if (header.POIID !== request.poiId) {
     return err(
-      protocol(`answers under another POIID than ${request.poiId}: is the address another terminal's?`),
+      protocol(
+        `answers under another POIID than ${redact(request.poiId)}: is the address another terminal's?`,
+      ),
     );
   }
   const status = response.POIStatus;

@@ -2,8 +2,10 @@ import type { PeerCertificate } from 'node:tls';
 import type { Sample } from '../core/measurements.ts';
 import type { Outcome, Phase, ProbeReport } from '../core/outcome.ts';
 import { formatDuration } from '../lib/duration.ts';
+import { redact } from '../lib/redact.ts';
 import { unreachable } from '../lib/unreachable.ts';
 import { dial, throwUnlessTimeout } from './dial.ts';
+import { readDurationOption } from './duration-option.ts';
 import { type Exchanged, exchange } from './exchange.ts';
 import { type Fault, faultOf, namesText } from './fault.ts';
 import { ADDRESS_EXAMPLE, parseTerminalAddress, type Terminal, terminalOf } from './nexo-address.ts';
@@ -20,6 +22,7 @@ import { type NexoOptions, nexoOptions } from './nexo-options.ts';
 import { Turns } from './nexo-turns.ts';
 import { isBusy, isSuspicious, judgeDiagnosis, type Verdict } from './nexo-verdict.ts';
 import type { Probe, ProbeContext, Prober, ProbeRequest } from './probe.ts';
+import { reportFault } from './report.ts';
 import { type ClientTls, loadTlsConfig, readModuleSecret } from './tls-config.ts';
 
 const PATH = '/nexo/';
@@ -90,6 +93,7 @@ class NexoProbe implements Probe {
   private readonly client: ClientTls | undefined;
   private readonly key: NexoKey | undefined;
   private readonly context: ProbeContext;
+  private readonly busyStuckAfterMs: number;
   private readonly nextServiceId: () => string;
 
   constructor(
@@ -102,6 +106,7 @@ class NexoProbe implements Probe {
     this.client = client;
     this.key = key;
     this.context = context;
+    this.busyStuckAfterMs = readDurationOption(given.busy_stuck_after);
     this.nextServiceId = makeServiceIds(context.clock, Math.random);
   }
 
@@ -119,10 +124,7 @@ class NexoProbe implements Probe {
 
     const first = await this.ask(terminal.value, false, startedMs, signal);
     const { seen, phases, samples, trail } = first;
-    if (seen.kind !== 'diagnosis') {
-      const outcome = seen.kind === 'failed' ? { ...seen, durationMs: elapsedMs() } : seen;
-      return { outcome, phases, samples, trail };
-    }
+    if (seen.kind !== 'diagnosis') return reportFault(seen, elapsedMs(), first);
     const { diagnosis } = seen;
     const remembered = this.memory.observe(request.targetId, diagnosis, clock.monotonicMs());
     const second = isSuspicious(diagnosis, remembered.previousBatches)
@@ -131,7 +133,7 @@ class NexoProbe implements Probe {
     const verdict = judgeDiagnosis({
       diagnosis,
       hosts: second?.evidence,
-      busyStuckAfterMs: this.options.busy_stuck_after,
+      busyStuckAfterMs: this.busyStuckAfterMs,
       ...remembered,
     });
     return {
@@ -184,7 +186,7 @@ class NexoProbe implements Probe {
     const dialled = await dial({ host, port, ip: this.options, tls: this.tlsOf(terminal), clock }, signal);
     const { samples, trail } = dialled;
     if (dialled.kind !== 'ok') {
-      return { seen: faultIn(dialled), phases: dialled.phases, samples, trail, exchangeMs: 0 };
+      return { seen: dialled, phases: dialled.phases, samples, trail, exchangeMs: 0 };
     }
     const wanted: DiagnosisRequest = {
       serviceId: this.nextServiceId(),
@@ -198,7 +200,8 @@ class NexoProbe implements Probe {
       {
         method: 'POST',
         path: PATH,
-        headers: { host: terminal.hostname ?? endpoint, 'content-type': 'application/json' },
+        host: terminal.hostname ?? endpoint,
+        headers: { 'Content-Type': 'application/json' },
         body: writeDiagnosis(wanted, this.key),
         maxBodyBytes: MAX_BODY_BYTES,
       },
@@ -215,7 +218,7 @@ class NexoProbe implements Probe {
       seen,
       phases: [...dialled.phases, { name: 'diagnosis', durationMs: exchangeMs }],
       samples,
-      trail: [...trail, `${what} of ${poiId}: ${describeSeen(seen)} in ${formatDuration(exchangeMs)}`],
+      trail: [...trail, `${what}: ${describeSeen(seen)} in ${formatDuration(exchangeMs)}`],
       exchangeMs,
     };
   }
@@ -229,7 +232,7 @@ class NexoProbe implements Probe {
     const checkName = (certificate: PeerCertificate): string | undefined =>
       certificateNames(certificate).some((name) => names.includes(name))
         ? undefined
-        : namesText(certificate, `the terminal ${poiId}`);
+        : namesText(certificate, `the terminal ${redact(poiId)}`);
     return {
       client,
       serverName: hostname,
@@ -288,13 +291,6 @@ function describeSeen(seen: Asked['seen']): string {
   if (seen.kind !== 'diagnosis') return seen.message;
   const { succeeded, globalStatus, errorCondition } = seen.diagnosis;
   return succeeded ? `GlobalStatus ${globalStatus}` : `refused, ${errorCondition ?? 'without a condition'}`;
-}
-
-function faultIn(fault: Fault): Fault {
-  const { message } = fault;
-  return fault.kind === 'failed'
-    ? { kind: fault.kind, reason: fault.reason, message }
-    : { kind: fault.kind, reason: fault.reason, message };
 }
 
 function ownFault(reason: 'self-internal' | 'self-late', message: string): ProbeReport {
