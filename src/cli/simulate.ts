@@ -1,8 +1,10 @@
+import { once } from 'node:events';
 import { type Command, InvalidArgumentError } from 'commander';
 import { formatDuration, parseDuration } from '../lib/duration.ts';
 import { isLoopback, parseListen } from '../settings/listen.ts';
 import type { ListenAddress } from '../settings/settings.ts';
-import { serveControl } from '../simulator/control.ts';
+import { type ControlServer, serveControl } from '../simulator/control.ts';
+import type { Simulator } from '../simulator/simulator.ts';
 import { startSimulator } from '../simulator/start-simulator.ts';
 import type { CliContext, ExitCode } from './context.ts';
 
@@ -37,24 +39,36 @@ export function addSimulate(program: Command, cli: CliContext): void {
 
 async function runSimulate(options: SimulateOptions, cli: CliContext): Promise<ExitCode> {
   const { stores, terminals, seed, interval: intervalMs } = options;
-  await using simulator = await startSimulator({ stores, terminals, seed, intervalMs, clock: cli.clock });
+  const failed = (what: string, error: unknown): ExitCode => {
+    cli.complain(`${what}: ${whyNot(error)}.`);
+    return 3;
+  };
+  await using stack = new AsyncDisposableStack();
+  let simulator: Simulator;
+  try {
+    simulator = stack.use(await startSimulator({ stores, terminals, seed, intervalMs, clock: cli.clock }));
+  } catch (error) {
+    return failed('The estate cannot start', error);
+  }
   let config: string;
   try {
     config = await simulator.writeConfig(options.out);
   } catch (error) {
-    cli.complain(`The configuration cannot be written to "${options.out}": ${whyNot(error)}.`);
-    return 3;
+    return failed(`The configuration cannot be written to "${options.out}"`, error);
   }
-  await using control = await serveControl(simulator, options.control);
+  let control: ControlServer;
+  try {
+    control = stack.use(await serveControl(simulator, options.control));
+  } catch (error) {
+    return failed(`Orders cannot be taken on ${options.control.host}:${options.control.port}`, error);
+  }
   cli.print(
     `Simulating ${stores} stores and ${terminals} terminals, to be probed every ${formatDuration(intervalMs)}.`,
   );
   cli.print(`Watch it:  kassavakt serve --config ${quote(config)}`);
   cli.print(`Break it:  curl ${control.url}/faults --json '{"where":{"chain":"Solhaga"},"fault":"refuse"}'`);
   cli.print(`Control:   ${control.url}`);
-  if (!cli.stop.aborted) {
-    await new Promise((resolve) => cli.stop.addEventListener('abort', resolve, { once: true }));
-  }
+  if (!cli.stop.aborted) await once(cli.stop, 'abort');
   return 0;
 }
 
@@ -86,11 +100,11 @@ function parseControl(text: string): ListenAddress {
 }
 
 function whyNot(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+  const { code, message } = error as NodeJS.ErrnoException;
   switch (code) {
     case 'EACCES':
     case 'EPERM':
-      return 'this user may not write there; choose another folder with --out';
+      return 'this user may not; choose another place';
     case 'EROFS':
       return 'that file system is read-only; choose another folder with --out';
     case 'EEXIST':
@@ -98,8 +112,13 @@ function whyNot(error: unknown): string {
       return 'it, or a part of it, is a file; choose another folder with --out';
     case 'ENOSPC':
       return 'the disk is full';
+    case 'EADDRINUSE':
+      return 'another program has that port; choose one with --control, or port 0 for any that is free';
+    case 'EMFILE':
+    case 'ENFILE':
+      return 'the system lets a program open too few files for so many targets; raise the limit with "ulimit -n"';
     default:
-      return code;
+      return message;
   }
 }
 

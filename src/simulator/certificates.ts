@@ -1,15 +1,6 @@
 import './reflect-metadata.ts';
 import { webcrypto } from 'node:crypto';
-import {
-  BasicConstraintsExtension,
-  ExtendedKeyUsage,
-  ExtendedKeyUsageExtension,
-  KeyUsageFlags,
-  KeyUsagesExtension,
-  SubjectAlternativeNameExtension,
-  type X509Certificate,
-  X509CertificateGenerator,
-} from '@peculiar/x509';
+import type { X509Certificate } from '@peculiar/x509';
 import type { Clock } from '../lib/clock.ts';
 
 /** A certificate and its private key, both PEM. */
@@ -42,20 +33,25 @@ const OTHER_NAME = 'other-host.example';
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const DAY_MS = 86_400_000;
+/** Object identifiers of what a certificate may be used for. Source: RFC 5280, 4.2.1.12. */
+const SERVER_AUTH = '1.3.6.1.5.5.7.3.1';
+const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2';
 
 interface Leaf {
   readonly commonName: string;
   readonly names: readonly { readonly type: 'dns' | 'ip'; readonly value: string }[];
-  readonly usage: ExtendedKeyUsage;
+  readonly usage: typeof SERVER_AUTH | typeof CLIENT_AUTH;
   /** Days from today, negative before it. */
   readonly validDays: readonly [from: number, to: number];
 }
 
 /** Makes a certificate authority and all that it signs. Elliptic curves throughout: some milliseconds. */
 export async function makeCertificates(clock: Clock): Promise<Certificates> {
+  // Loaded late: it is big, only simulations need it, and reflect-metadata.ts must have run before.
+  const x509 = await import('@peculiar/x509');
   const caKeys = await makeKeys();
   const nowMs = clock.nowMs();
-  const ca = await X509CertificateGenerator.createSelfSigned(
+  const ca = await x509.X509CertificateGenerator.createSelfSigned(
     {
       name: 'CN=Kassavakt simulator CA',
       keys: caKeys,
@@ -63,20 +59,20 @@ export async function makeCertificates(clock: Clock): Promise<Certificates> {
       notAfter: new Date(nowMs + 3_650 * DAY_MS),
       signingAlgorithm: ALGORITHM,
       extensions: [
-        new BasicConstraintsExtension(true, 0, true),
-        new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
+        new x509.BasicConstraintsExtension(true, 0, true),
+        new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
       ],
     },
     webcrypto,
   );
-  const sign = (leaf: Leaf): Promise<Identity> => signLeaf(leaf, ca, caKeys.privateKey, nowMs);
+  const sign = (leaf: Leaf): Promise<Identity> => signLeaf(x509, leaf, ca, caKeys.privateKey, nowMs);
   const [terminal, loopback, swishClient] = await Promise.all([
     makeServerIdentities(sign, TERMINAL_NAME, { type: 'dns', value: TERMINAL_NAME }),
     makeServerIdentities(sign, 'Simulated service', { type: 'ip', value: '127.0.0.1' }),
     sign({
       commonName: '1230000000',
       names: [],
-      usage: ExtendedKeyUsage.clientAuth,
+      usage: CLIENT_AUTH,
       validDays: [-30, 700],
     }),
   ]);
@@ -88,7 +84,7 @@ async function makeServerIdentities(
   commonName: string,
   name: Leaf['names'][number],
 ): Promise<ServerIdentities> {
-  const leaf = { commonName, names: [name], usage: ExtendedKeyUsage.serverAuth } as const;
+  const leaf = { commonName, names: [name], usage: SERVER_AUTH } as const;
   const [good, expired, wrongName] = await Promise.all([
     sign({ ...leaf, validDays: [-30, 700] }),
     sign({ ...leaf, validDays: [-390, -3] }),
@@ -103,13 +99,14 @@ async function makeServerIdentities(
 }
 
 async function signLeaf(
+  x509: typeof import('@peculiar/x509'),
   leaf: Leaf,
   ca: X509Certificate,
   signingKey: webcrypto.CryptoKey,
   nowMs: number,
 ): Promise<Identity> {
   const keys = await makeKeys();
-  const cert = await X509CertificateGenerator.create(
+  const cert = await x509.X509CertificateGenerator.create(
     {
       subject: [{ CN: [leaf.commonName] }],
       issuer: ca.subject,
@@ -119,10 +116,10 @@ async function signLeaf(
       notAfter: new Date(nowMs + leaf.validDays[1] * DAY_MS),
       signingAlgorithm: ALGORITHM,
       extensions: [
-        new BasicConstraintsExtension(false, undefined, true),
-        new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
-        new ExtendedKeyUsageExtension([leaf.usage]),
-        ...(leaf.names.length === 0 ? [] : [new SubjectAlternativeNameExtension([...leaf.names])]),
+        new x509.BasicConstraintsExtension(false, undefined, true),
+        new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+        new x509.ExtendedKeyUsageExtension([leaf.usage]),
+        ...(leaf.names.length === 0 ? [] : [new x509.SubjectAlternativeNameExtension([...leaf.names])]),
       ],
     },
     webcrypto,

@@ -132,7 +132,7 @@ function refuse(response: Response, status: number, error: Refusal): void {
 
 /** Bodies that are not JSON, too long, cut off; and faults of our own. */
 const refuseUnreadable: ErrorRequestHandler = (error: unknown, _request, response, _next) => {
-  const status = error instanceof Error && 'status' in error ? Number(error.status) : 500;
+  const status = Number((error as { readonly status?: unknown }).status ?? 500);
   if (status === 413) {
     refuse(response, 413, { code: 'too-large', message: `a request has at most ${MAX_BODY_BYTES} bytes` });
   } else if (status >= 400 && status < 500) {

@@ -112,10 +112,11 @@ function describe(target: SimulatedTarget) {
   if (kind === 'gateway') {
     return { id, module: 'gateway', address: `127.0.0.1:${port}`, store: store?.id ?? '', labels: { kind } };
   }
+  const isSwish = kind === 'swish';
   return {
     id,
-    module: kind === 'swish' ? 'swish' : 'shop',
-    address: `https://127.0.0.1:${port}/`,
+    module: isSwish ? 'swish' : 'shop',
+    address: `https://127.0.0.1:${port}${isSwish ? '/swish-cpcapi/api' : '/'}`,
     labels: { kind, ...(chain === undefined ? {} : { chain }) },
   };
 }
