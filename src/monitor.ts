@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { schedule } from 'node-cron';
 import type { Logger } from 'pino';
-import { UsageError } from './cli/context.ts';
+import { type Monitor, type MonitorOptions, type StartMonitor, UsageError } from './cli/context.ts';
 import { Board } from './core/board.ts';
 import { TargetColumns } from './core/columns.ts';
 import type { JournalEvent, TargetStateChanged } from './core/events.ts';
@@ -37,21 +37,6 @@ import {
   type SettingsProblem,
 } from './settings/settings.ts';
 
-export interface MonitorOptions {
-  readonly config: string;
-  /** `host:port` instead of the configuration's. */
-  readonly listen?: string;
-  /** Folder instead of the configuration's. */
-  readonly data?: string;
-}
-
-/** A monitor at work. Disposing it ends every probe, writes what is confirmed and lets every client go. */
-export interface Monitor extends AsyncDisposable {
-  /** Where it answers, e.g. `http://127.0.0.1:9840`. */
-  readonly url: string;
-  reload(): Promise<Result<ReloadSummary, readonly SettingsProblem[]>>;
-}
-
 /** What the monitor takes from its surroundings. */
 export interface MonitorDependencies {
   readonly version: string;
@@ -60,11 +45,6 @@ export interface MonitorDependencies {
   readonly clock: Clock;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
-
-export type StartMonitor = (
-  options: MonitorOptions,
-  log: Logger,
-) => Promise<Result<Monitor, readonly SettingsProblem[]>>;
 
 /** Once an hour the journal's head goes to the log: kept elsewhere, it shows a journal that was written anew. */
 const NOTE_HEAD_AT = '0 * * * *';

@@ -1,4 +1,8 @@
+import type { Logger } from 'pino';
+import type { ReloadSummary } from '../http/app-context.ts';
 import type { Clock } from '../lib/clock.ts';
+import type { Result } from '../lib/result.ts';
+import type { SettingsProblem } from '../settings/settings.ts';
 
 /** 0 yes or ok; 1 the answer is no; 2 usage or configuration; 3 could not run. */
 export type ExitCode = 0 | 1 | 2 | 3;
@@ -29,3 +33,24 @@ export interface CliContext {
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
+
+export interface MonitorOptions {
+  readonly config: string;
+  /** `host:port` instead of the configuration's. */
+  readonly listen?: string;
+  /** Folder instead of the configuration's. */
+  readonly data?: string;
+}
+
+/** A monitor at work. Disposing it ends every probe, writes what is confirmed and lets every client go. */
+export interface Monitor extends AsyncDisposable {
+  /** Where it answers, e.g. `http://127.0.0.1:9840`. */
+  readonly url: string;
+  reload(): Promise<Result<ReloadSummary, readonly SettingsProblem[]>>;
+}
+
+/** Starts the whole monitor: the composition root's, handed to the commands that need one. */
+export type StartMonitor = (
+  options: MonitorOptions,
+  log: Logger,
+) => Promise<Result<Monitor, readonly SettingsProblem[]>>;

@@ -5,12 +5,11 @@ import { join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { pino } from 'pino';
 import { type FeedMessage, followFeed } from '../feed/feed-client.ts';
-import type { Monitor, StartMonitor } from '../monitor.ts';
 import { makeStoryClock, runScenario, type Scenario, SCENARIOS } from '../simulator/scenario.ts';
 import type { Simulator } from '../simulator/simulator.ts';
 import { startSimulator } from '../simulator/start-simulator.ts';
 import { repeat } from '../lib/clock.ts';
-import { type CliContext, type ExitCode, UsageError } from './context.ts';
+import { type CliContext, type ExitCode, type Monitor, type StartMonitor, UsageError } from './context.ts';
 import { FeedPrinter } from './feed-printer.ts';
 
 interface DemoOptions {

@@ -79,10 +79,9 @@ export class FeedStory {
     this.murmurs = new Map();
     const { counts } = snapshot.targets;
     const total = counts.unknown + counts.up + counts.degraded + counts.down;
-    const noun = nounFor(
-      snapshot.stores.flatMap((store) => Object.keys(store.kinds)),
-      total,
-    );
+    const kinds = snapshot.stores.flatMap((store) => Object.entries(store.kinds));
+    const inKinds = kinds.reduce((sum, [, count]) => sum + count, 0);
+    const noun = nounFor(inKinds === total ? kinds.map(([kind]) => kind) : [], total);
     const states = [`${counts.up} up`, `${counts.down} down`, `${counts.degraded} impaired`];
     if (counts.unknown > 0) states.push(`${counts.unknown} not known yet`);
     this.tell('note', `${total} ${noun} in ${inStores(snapshot.stores.length)}: ${states.join(', ')}.`);

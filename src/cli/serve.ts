@@ -1,9 +1,8 @@
 import { once } from 'node:events';
 import type { Command } from 'commander';
 import type { Logger } from 'pino';
-import type { StartMonitor } from '../monitor.ts';
 import { formatProblem } from '../settings/settings.ts';
-import type { CliContext, ExitCode } from './context.ts';
+import type { CliContext, ExitCode, StartMonitor } from './context.ts';
 
 interface ServeOptions {
   readonly config: string;

@@ -61,7 +61,7 @@ export function chainLines(chain: string, stores: readonly Place[], news: News):
     const isNews = downBefore > 0 || news.failed.length > 0;
     return isNews ? [...lines, chainEnd(chain, stores, news, isJudged)] : lines;
   }
-  const count = `${ofAll(down, sizeOf(stores))} ${nounOf(stores, down)}`;
+  const count = ofAll(down, stores);
   const places = inStores(stores.filter((place) => downIn(place) > 0).length);
   const names = nameSome(
     recovered.map(({ place }) => place.name),
@@ -89,7 +89,7 @@ export function placeLines(place: Place, news: News): readonly Told[] {
     if (recovery === undefined || cameBack.every(({ to }) => to === 'unknown')) return [];
     return [recoveryLine(recovery, lastBack?.target)];
   }
-  const count = `${ofAll(down, place.size)} ${nounOf([place], down)}`;
+  const count = ofAll(down, [place]);
   const lastFailed = failed.at(-1);
   if (down > downBefore && down === 1 && lastFailed !== undefined) {
     const text = `${nameIn(place, lastFailed.target)} is down: ${endSentence(lastFailed.message)}`;
@@ -134,7 +134,7 @@ export function standingLine(
 ): Told {
   const down = places.reduce((sum, place) => sum + downIn(place), 0);
   const sinceMs = Math.min(...places.map((place) => place.sinceMs ?? nowMs));
-  const count = `${ofAll(down, sizeOf(all))} ${nounOf(all, down)}`;
+  const count = ofAll(down, all);
   const where = all.length === 1 ? '' : ` in ${inStores(places.length)}`;
   const text = `${name}: ${count} down${where}, for ${formatDuration(nowMs - sinceMs)} now.`;
   return { mark: 'down', atMs: nowMs, text };
@@ -189,9 +189,12 @@ function sizeOf(places: readonly Place[]): number | undefined {
   return sum;
 }
 
-function ofAll(count: number, size: number | undefined): string {
-  if (size === undefined || size < count) return `${count}`;
-  return count === size && size > 1 ? `all ${size}` : `${count} of ${size}`;
+/** `4 targets`, `4 of 9 terminals`, `all 9 terminals`. */
+function ofAll(count: number, places: readonly Place[]): string {
+  const size = sizeOf(places);
+  const noun = nounOf(places, size ?? count);
+  if (size === undefined || size < count) return `${count} ${noun}`;
+  return count === size && size > 1 ? `all ${size} ${noun}` : `${count} of ${size} ${noun}`;
 }
 
 function endSentence(text: string): string {

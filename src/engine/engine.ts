@@ -51,9 +51,9 @@ export type Restore = (target: TargetId) => { readonly health: Health; readonly 
 const TURN_MS = 10;
 const SWEEP_MS = 1_000;
 /** A turn that comes later than this means that the process was kept from running. Unit: ms. */
-const STALL_MS = 50;
-/** A probe during which we stalled for more than this share of its time-out is no ground to call it slow. */
-const FAIR_STALL_RATIO = 0.05;
+const STALL_MS = 200;
+/** A probe during which we stalled for more than this share of its time-out proves nobody slow. */
+const FAIR_STALL_RATIO = 0.1;
 /** How soon to try again when an extra probe is in the way of a scheduled one. Unit: ms. */
 const EXTRA_WAIT_MS = 100;
 /** A target with no verdict for so many intervals is unknown. */

@@ -203,7 +203,7 @@ describe('Engine', () => {
     const { clock, probe, engine, changes } = setUp(estateOf(target('T1')), { restore: { T1: 'up' } });
     probe.answers.set('T1', 'hang');
     for (let i = 0; i < 300; i++) {
-      if (probe.running.size > 0) clock.freeze(400);
+      if (probe.running.size > 0) clock.freeze(800);
       await clock.advance(250);
     }
     expect(changes).toEqual([]);
