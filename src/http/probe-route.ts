@@ -25,7 +25,11 @@ const MAX_PROBES = 32;
 const QUERY = z.strictObject({
   target: z.string().describe('the id of a target, or an address'),
   module: z.string().optional().describe('the name of a module'),
-  hostname: z.string().optional().describe('a host name, for the Host header and TLS'),
+  hostname: z
+    .string()
+    .regex(/^[\w.:[\]-]{1,260}$/)
+    .optional()
+    .describe('a host name, for the Host header and TLS'),
   debug: z.enum(['true', 'false']).default('false').describe('true or false'),
 });
 type Query = z.output<typeof QUERY>;

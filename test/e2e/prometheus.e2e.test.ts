@@ -11,7 +11,9 @@ import { makeTarget } from '../metrics/targets.ts';
 import { canRun } from '../tools/programs.ts';
 
 const SUITE = 'Prometheus scrapes the monitor';
-const when = canRun(SUITE, ['prometheus', 'promtool']) ? describe : describe.skip;
+const PROMETHEUS = 'prometheus';
+const PROMTOOL = 'promtool';
+const when = canRun(SUITE, [PROMETHEUS, PROMTOOL]) ? describe : describe.skip;
 
 const NAME = 'Kassa "1" Åmål\\väst';
 const TARGETS = [
@@ -57,7 +59,7 @@ when(SUITE, () => {
     const listen = `127.0.0.1:${await freePort()}`;
     api = `http://${listen}/api/v1`;
     prometheus = spawn(
-      'prometheus',
+      PROMETHEUS,
       [
         `--config.file=${join(folder, 'prometheus.yml')}`,
         `--storage.tsdb.path=${join(folder, 'data')}`,
@@ -149,7 +151,7 @@ when(SUITE, () => {
     async (path) => {
       const page = await (await fixture.get(path, 'prometheus')).text();
       expect(page).toContain('# TYPE');
-      const promtool = spawn('promtool', ['check', 'metrics'], { stdio: ['pipe', 'pipe', 'pipe'] });
+      const promtool = spawn(PROMTOOL, ['check', 'metrics'], { stdio: ['pipe', 'pipe', 'pipe'] });
       let remarks = '';
       for (const stream of [promtool.stdout, promtool.stderr]) {
         stream.setEncoding('utf8').on('data', (text: string) => {

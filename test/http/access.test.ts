@@ -234,6 +234,7 @@ describe('what cannot be answered', () => {
     { path: '/metrics?x=1', field: 'x', says: 'takes none' },
     { path: '/probe', field: 'target', says: 'is missing' },
     { path: '/probe?target=T1&modul=shop', field: 'modul', says: 'did you mean module?' },
+    { path: '/probe?target=T1&hostname=a%0D%0Ab', field: 'hostname', says: 'a host name' },
     { path: '/probe?target=T1&debug=yes', field: 'debug', says: 'true or false' },
   ])('is told for the query $path', async ({ path, field, says }) => {
     const { get } = await start();
