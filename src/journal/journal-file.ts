@@ -102,7 +102,7 @@ export function readHead(db: DatabaseSync): Head {
 /** What a store's error means, as the contract names it: damage, or a store that cannot be used at present. */
 export function asJournalError(error: unknown, path: string): JournalDamaged | JournalUnavailable {
   if (error instanceof JournalDamaged || error instanceof JournalUnavailable) return error;
-  const text = error instanceof Error ? error.message : String(error);
+  const text = messageOf(error);
   const code = sqliteCode(error);
   if (code !== undefined && DAMAGE_CODES.has(code)) {
     return new JournalDamaged(`${path} is damaged: ${text}`, undefined, { cause: error });
@@ -207,13 +207,20 @@ export function checkEnd(last: Head, head: Head): void {
 }
 
 const SQLITE_BUSY = 5;
-/** CORRUPT, NOTADB, IOERR_SHORT_READ (a page is missing at the end). */
-const DAMAGE_CODES: ReadonlySet<number> = new Set([11, 26, 522]);
+/** ERROR (our own SQL fails only where a table is missing), CORRUPT, NOTADB, IOERR_SHORT_READ (a page is missing). */
+const DAMAGE_CODES: ReadonlySet<number> = new Set([1, 11, 26, 522]);
 
+/** By shape, as an error of another realm is no `Error` of this one. Extended codes only where they matter. */
 function sqliteCode(error: unknown): number | undefined {
-  if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number')
-    return undefined;
-  return DAMAGE_CODES.has(error.errcode) ? error.errcode : error.errcode & 0xff;
+  if (typeof error !== 'object' || error === null || !('errcode' in error)) return undefined;
+  const { errcode } = error;
+  if (typeof errcode !== 'number') return undefined;
+  return DAMAGE_CODES.has(errcode) ? errcode : errcode & 0xff;
+}
+
+function messageOf(error: unknown): string {
+  const isNamed = typeof error === 'object' && error !== null && 'message' in error;
+  return isNamed ? String(error.message) : String(error);
 }
 
 function pragma(db: DatabaseSync, name: string): number {
