@@ -5,6 +5,11 @@
 export class Turns {
   private readonly last = new Map<string, Promise<void>>();
 
+  /** Names in use. */
+  get size(): number {
+    return this.last.size;
+  }
+
   /**
    * Waits for the turn; dispose it to let the next one in. Rejects with the signal's reason when that aborts
    * first, the place in the queue given up.

@@ -59,7 +59,8 @@ export function isSuspicious(diagnosis: Diagnosis, previousBatches: number | und
  * - CommunicationOKFlag false is `failed` with `host`, unless the diagnosis of the hosts reached every one of them.
  * - Suspicion that the hosts could neither confirm nor dispel is `degraded` with `host`.
  */
-export function judgeDiagnosis(evidence: DiagnosisEvidence): Verdict {
+export function judgeDiagnosis(given: DiagnosisEvidence): Verdict {
+  const evidence = { ...given, hosts: usable(given.hosts) };
   const findings = [
     ...refusalFindings(evidence.diagnosis),
     ...deviceFindings(evidence),
@@ -76,6 +77,13 @@ export function judgeDiagnosis(evidence: DiagnosisEvidence): Verdict {
     reason: worst.reason,
     clauses: [...new Set([worst.clause, ...clauses('failed'), ...clauses('degraded')])],
   };
+}
+
+/** A second diagnosis that the terminal refused tells nothing of its hosts, unless that is why it refused. */
+function usable(hosts: DiagnosisEvidence['hosts']): DiagnosisEvidence['hosts'] {
+  if (hosts?.kind !== 'answered' || hosts.diagnosis.succeeded) return hosts;
+  if (hosts.diagnosis.errorCondition === 'UnreachableHost') return hosts;
+  return isBusy(hosts.diagnosis) ? undefined : { kind: 'unanswered', clause: 'was refused' };
 }
 
 function refusalFindings({ succeeded, errorCondition }: Diagnosis): readonly Finding[] {
@@ -146,7 +154,7 @@ function hostFindings({ diagnosis, hosts, previousBatches }: DiagnosisEvidence):
     const count = lost.length === 1 ? 'its payment host' : `any of its ${lost.length} payment hosts`;
     return [failed('host', `cannot reach ${count}${which}`)];
   }
-  if (latest.communicationOk === false) {
+  if ((latest.communicationOk ?? diagnosis.communicationOk) === false) {
     return reached > 0 && lost.length === 0
       ? [degraded('host', 'reports a communication fault although it reaches every payment host')]
       : [failed('host', 'reports that its communication with the payment host does not work')];

@@ -231,6 +231,34 @@ describe('a diagnosis', () => {
   });
 });
 
+describe('a second diagnosis', () => {
+  const second = (diagnosis: Partial<Diagnosis>): Partial<DiagnosisEvidence> => ({
+    hosts: { kind: 'answered', diagnosis: { ...HEALTHY, ...diagnosis } },
+  });
+
+  test.each([
+    { name: 'refused because a customer came', rest: second(refused('Busy')) },
+    { name: 'without the flag', rest: second(SILENT) },
+    { name: 'refused for a fault', rest: second(refused('UnavailableService')) },
+  ])('$name does not clear the terminal of a communication fault', ({ rest }) => {
+    expect(judge({ communicationOk: false }, rest)).toMatchObject({ kind: 'failed', reason: 'host' });
+  });
+
+  test('refused because a customer came leaves waiting payments a note', () => {
+    expect(judge({ unconfirmedBatches: 2 }, second(refused('InProgress')))).toEqual({
+      kind: 'answered',
+      clauses: ['has payments waiting to be sent (2)'],
+    });
+  });
+
+  test('refused for another reason leaves suspicion', () => {
+    expect(judge({ unconfirmedBatches: 2 }, second(refused('UnavailableService')))).toMatchObject({
+      kind: 'degraded',
+      reason: 'host',
+    });
+  });
+});
+
 describe('the hosts are asked for', () => {
   test.each([
     { name: 'not while all is well', diagnosis: {}, previous: 0, expected: false },

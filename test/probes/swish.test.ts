@@ -322,15 +322,21 @@ describe('no answer', () => {
   });
 
   test('until the deadline is protocol, with the times', async () => {
-    const { port } = await swish(() => undefined);
-    const { outcome } = await run(await open(), port, 300);
+    const asked = Promise.withResolvers<void>();
+    const { port } = await swish(() => asked.resolve());
+    const deadline = new AbortController();
+    const probe = await open();
+    const running = probe.run({ targetId: 's', address: `https://127.0.0.1:${port}` }, deadline.signal);
+    await asked.promise;
+    deadline.abort(new DOMException('too late', 'TimeoutError'));
+    const { outcome } = await running;
     expect(outcome).toMatchObject({ kind: 'failed', reason: 'protocol' });
     expect(outcome.message).toMatch(
-      /^TCP connects in \d+ ms and TLS in \d+ ms, but Swish does not answer within 3\d\d ms$/,
+      /^TCP connects in \d+ ms and TLS in \d+ ms, but Swish does not answer within [\d.]+ m?s$/,
     );
   });
 
-  test('because we stop rejects with the reason within 50 ms and closes the connection', async () => {
+  test('because we stop rejects with the reason and closes the connection', async () => {
     const asked = Promise.withResolvers<void>();
     const closed = Promise.withResolvers<void>();
     const { port } = await swish((response) => {
@@ -342,10 +348,8 @@ describe('no answer', () => {
     const running = probe.run({ targetId: 's', address: `https://127.0.0.1:${port}` }, stop.signal);
     await asked.promise;
     const reason = new Error('stopping');
-    const atMs = performance.now();
     stop.abort(reason);
     await expect(running).rejects.toBe(reason);
-    expect(performance.now() - atMs).toBeLessThan(50);
     await closed.promise;
   });
 });
