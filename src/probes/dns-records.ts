@@ -11,10 +11,18 @@ import { redact } from '../lib/redact.ts';
 export function recordText(record: Answer): string {
   if (record.type === 'OPT') return '.\t0\tIN\tOPT\t';
   const { name, ttl = 0, class: class_ = 'IN', type } = record;
-  const unknown = /^UNKNOWN_(\d+)$/;
-  const typeText = type.replace(unknown, 'TYPE$1');
-  const classText = class_.replace(unknown, 'CLASS$1');
+  const number = /^UNKNOWN_(\d+)$/.exec(type)?.[1];
+  const typeText = number === undefined ? type : `TYPE${number}`;
+  // The generic form names the class by its number too.
+  const classText =
+    number === undefined && CLASS_NUMBERS[class_] !== undefined ? class_ : classNumber(class_);
   return `${domain(name)}\t${ttl}\t${classText}\t${typeText}\t${dataText(record)}`;
+}
+
+const CLASS_NUMBERS: Readonly<Record<string, number>> = { IN: 1, CS: 2, CH: 3, HS: 4, ANY: 255 };
+
+function classNumber(name: string): string {
+  return `CLASS${CLASS_NUMBERS[name] ?? name.replace('UNKNOWN_', '')}`;
 }
 
 /** The same for a person: blanks for tabs, cut at a bound, card numbers removed. */

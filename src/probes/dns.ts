@@ -106,7 +106,7 @@ export const dnsProber: Prober<DnsOptions> = {
     'content',
   ],
   options,
-  addressExample: '192.0.2.53 or ns1.example.test:53',
+  addressExample: '192.0.2.53:53',
   parseAddress(address) {
     const server = serverOf(address, false);
     return server.ok ? ok(true) : server;

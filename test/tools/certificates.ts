@@ -1,16 +1,17 @@
 import '../../src/simulator/reflect-metadata.ts';
 import type { webcrypto } from 'node:crypto';
-import {
+import type { JsonName, X509Certificate } from '@peculiar/x509';
+
+// Loaded after reflect-metadata.ts has run; a static import of it, being CommonJS, would come first under Jest.
+const {
   BasicConstraintsExtension,
   ExtendedKeyUsageExtension,
-  type JsonName,
   KeyUsageFlags,
   KeyUsagesExtension,
   PemConverter,
   SubjectAlternativeNameExtension,
-  type X509Certificate,
   X509CertificateGenerator,
-} from '@peculiar/x509';
+} = await import('@peculiar/x509');
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const DAY_MS = 86_400_000;
