@@ -30,10 +30,15 @@ export function canRun(suite: string, programs: readonly string[]): boolean {
   const missing = programs.filter((program) => !isInstalled(program));
   if (missing.length === 0) return true;
   const names = missing.length === 1 ? `program ${missing[0]} is` : `programs ${missing.join(', ')} are`;
-  const line = `SKIPPED SUITE: ${suite} (${names} not installed)`;
+  skipSuite(suite, `${names} not installed`);
+  return false;
+}
+
+/** Tells that `suite` is left out and why, as `canRun` does. */
+export function skipSuite(suite: string, why: string): void {
+  const line = `SKIPPED SUITE: ${suite} (${why})`;
   if (process.env['KASSAVAKT_REQUIRE_ALL'] === '1') throw new Error(line);
   const file = process.env['KASSAVAKT_SKIPPED_SUITES'];
   if (file !== undefined && file !== '') appendFileSync(file, `${line}\n`);
   process.stderr.write(`${line}\n`);
-  return false;
 }
