@@ -1,4 +1,3 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -7,55 +6,14 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ProbeReport } from '../../src/core/outcome.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { Probe } from '../../src/probes/probe.ts';
 import { swishProber } from '../../src/probes/swish.ts';
 import { type Authority, type Certificate, makeAuthority } from '../tools/certificates.ts';
+import { MERCHANT, ODD_MERCHANT } from './swish-merchants.ts';
 
-/** A client certificate that signs itself, valid from 2020 to 2119, as PEM and, with its key, as PKCS#12. */
-const MERCHANT = {
-  cert: `-----BEGIN CERTIFICATE-----
-MIIBMTCB2KADAgECAgEBMAoGCCqGSM49BAMCMBUxEzARBgNVBAMTCjEyMzExODEx
-ODkwIBcNMjAwMTAxMDAwMDAwWhgPMjEyMDAxMDEwMDAwMDBaMBUxEzARBgNVBAMT
-CjEyMzExODExODkwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAARUiv4nvYZY0aML
-avJNj3Y7EbvD1+whk4rg7/7pv5oJdDUcqY4t5JfFBwZ8SkTus9oQIb0KrtKBQvKC
-HHG5Pe6coxcwFTATBgNVHSUEDDAKBggrBgEFBQcDAjAKBggqhkjOPQQDAgNIADBF
-AiA03Jia5mrj16QKxzwat6mSIihx5V4m6ZcvjKuLRHIcjgIhAO/OmBJqIfmhf2E0
-X8tcFb4EcHnkgf5brohxpNJbS4+R
------END CERTIFICATE-----`,
-  pfx: Buffer.from(
-    'MIIDvAIBAzCCA3IGCSqGSIb3DQEHAaCCA2MEggNfMIIDWzCCAhIGCSqGSIb3DQEHBqCCAgMwggH/AgEAMIIB+AYJKoZIhvcNAQcBMFcG' +
-      'CSqGSIb3DQEFDTBKMCkGCSqGSIb3DQEFDDAcBAhjr0GBxTDQlAICCAAwDAYIKoZIhvcNAgkFADAdBglghkgBZQMEASoEEE2yYYFpEd90' +
-      'eQlrYkLVttmAggGQcI5uWBViNAkYiq0v3qNB6GyIlh0Ijg+g9H3HoZuAsMEHe3Hh0H3zJ//hbDO7D3ssVC6YHUNZMu4dfefCisUejvqu' +
-      'Fz8G7mo7J9Kf3neOkPj0zg/8HB5XUytGVWDttJw2ElY1BlRRBjWTvIDj150K4gf++AKHTg0pHPhA6PWr9I1po2oxn9/qLPzSI3E0DsIw' +
-      'BSC1E61yAifVPbaCaMKLr9vP5kW4/8zU8RuGMAoh+EWu+stGyU2yLSOLN/Q1SAMdE9JbakcIF1QpI7QlVXqYQb7T8zH9us15HP7+rv2T' +
-      'UrSCsK2HjbvD9Vcj12AmKx8wvWOsnNZf7TaEM2GsZbJIM5HfUyemmyCKYFynW1ShOe54hcu7nfxYIBweq2knV8mmHRGxmMTFcQh4/Cv4' +
-      'qEjXRJLrF0yC/jd/s0sTlWQLm/U1mAoo3N+OZMjz/n1GhjhBLKD18HSeMrGeSnl4nRf9eHH5+Zp+cu2s8gY6EC1KQ9Wt6KtFpAfCP75M' +
-      'lS7uA8PV20oT+1bQ/0OXg7wEs22eVjCCAUEGCSqGSIb3DQEHAaCCATIEggEuMIIBKjCCASYGCyqGSIb3DQEMCgECoIHvMIHsMFcGCSqG' +
-      'SIb3DQEFDTBKMCkGCSqGSIb3DQEFDDAcBAhoAO3k6fl8sAICCAAwDAYIKoZIhvcNAgkFADAdBglghkgBZQMEASoEEGeOc4PJOENUKrq8' +
-      'SRuUwYMEgZDBfL6KtC8VHdmqD8KICbk57XeDTvc6gHpVcc7MfJHx38ztC5Tk3tisicpSV2LvLpEtVf5XtAKL49lLwoscDiwGXtFz5HLz' +
-      'Qgn7rffKdrpUyAOx+Tu9xIh718llAvxKfILGK1MUYZSNJq84NBWEMOQzyeWrP5Pw21OyNj9JN6BpLvo6JctvmTKf6rt9JF679ukxJTAj' +
-      'BgkqhkiG9w0BCRUxFgQUbRpC/R9u+aTnMlyrjkZys+YKuVwwQTAxMA0GCWCGSAFlAwQCAQUABCCjLDMm+ALJWjerO0hdOpoqDSHCtwcH' +
-      'ASmdq0gQ83lJZwQIaTKBsojKPxcCAggA',
-    'base64',
-  ),
-  passphrase: 'swish-fras',
-};
-/** One with a kind of key (Ed25519) that not every server takes. */
-const ODD_MERCHANT = {
-  cert: `-----BEGIN CERTIFICATE-----
-MIHxMIGkoAMCAQICAQEwBQYDK2VwMBUxEzARBgNVBAMTCjEyMzExODExODkwIBcN
-MjAwMTAxMDAwMDAwWhgPMjEyMDAxMDEwMDAwMDBaMBUxEzARBgNVBAMTCjEyMzEx
-ODExODkwKjAFBgMrZXADIQCbZyf6j7mqM+GZ9KnP7/ue3yH3Z6WY91wIPhkoc+7q
-ZqMXMBUwEwYDVR0lBAwwCgYIKwYBBQUHAwIwBQYDK2VwA0EAr2le9kQWd4fDWbiR
-jGgOU79EB9PnvRmkVdIo08Hrjnb/1LYKLgBfpmT1Z2fwaOd53aiauaS8Lbxkprgp
-gcrqBg==
------END CERTIFICATE-----`,
-  key: `-----BEGIN PRIVATE KEY-----
-MC4CAQAwBQYDK2VwBCIEIJwDuQFOwfTunoXEY8vYeBsnXdM/TrxpfaLwcVMyLPXJ
------END PRIVATE KEY-----`,
-};
 const PHONE = '46701234567';
 const PAN = '4111111111111111';
 
