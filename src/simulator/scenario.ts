@@ -166,7 +166,7 @@ export interface ScenarioOptions {
  * broken off, stay.
  */
 export async function runScenario(
-  simulator: Simulator,
+  simulator: Pick<Simulator, 'plan' | 'addFault' | 'removeFault'>,
   scenario: Scenario,
   options: ScenarioOptions,
 ): Promise<void> {

@@ -48,11 +48,13 @@ export async function writeConfig(dir: string, simulator: Described, key: NexoKe
 
 function renderSettings(simulator: Described, key: NexoKeyWords): string {
   const { intervalMs, targets, plan } = simulator;
-  const timeoutMs = Math.min(5_000, Math.floor(intervalMs * 0.8));
+  // All of it is on this machine: what does not answer soon never will, and the sooner that is known the better.
+  const patienceMs = Math.min(5_000, Math.max(2_000, intervalMs / 10));
+  const timeoutMs = Math.floor(Math.min(patienceMs, intervalMs * 0.8));
   const timing = {
     interval: spell(intervalMs),
     timeout: spell(timeoutMs),
-    retry_interval: spell(Math.max(200, Math.min(2_000, Math.floor(intervalMs / 5)))),
+    retry_interval: spell(Math.min(2_000, Math.floor(intervalMs * 0.4))),
     fail_after: 3,
     recover_after: 2,
     slow_after: spell(Math.min(1_000, Math.floor(timeoutMs * 0.8))),
@@ -93,8 +95,9 @@ function renderSettings(simulator: Described, key: NexoKeyWords): string {
       },
     },
     limits: {
-      max_in_flight: Math.max(1_000, Math.ceil(targets.length / 5)),
-      max_in_flight_per_store: 8,
+      max_in_flight: Math.max(1_000, Math.ceil(targets.length / 2)),
+      // A whole store at once: a dark one is then told of in no more time than a single terminal.
+      max_in_flight_per_store: largestStore(targets),
     },
     targets: targets.filter(({ kind }) => kind !== 'terminal').map(describe),
   };
@@ -103,6 +106,13 @@ function renderSettings(simulator: Described, key: NexoKeyWords): string {
     '# and good for as long as that runs. Chains, acquirers and networks are invented.',
     stringify(settings, { aliasDuplicateObjects: false }),
   ].join('\n');
+}
+
+/** How many targets the store with the most has. */
+function largestStore(targets: readonly SimulatedTarget[]): number {
+  const ofStores = targets.filter(({ store }) => store !== undefined);
+  const stores = Map.groupBy(ofStores, ({ store }) => store?.id);
+  return Array.from(stores.values()).reduce((most, { length }) => Math.max(most, length), 1);
 }
 
 /** An entry of `targets`. */

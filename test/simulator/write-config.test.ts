@@ -60,7 +60,7 @@ describe('the configuration that a simulator writes', () => {
       expect({ intervalMs, timeoutMs, retryIntervalMs, policy }).toEqual({
         intervalMs: 1_000,
         timeoutMs: 800,
-        retryIntervalMs: 200,
+        retryIntervalMs: 400,
         policy: { failAfter: 3, recoverAfter: 2, slowAfterMs: 640 },
       });
     }
