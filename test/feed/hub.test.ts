@@ -241,6 +241,17 @@ describe('FeedHub', () => {
     expect([fresh.seqs, returned.seqs, returned.kinds]).toEqual([[4], [4], ['events']]);
   });
 
+  test('has a new estate in its snapshots at once', async () => {
+    const clock = new FakeClock();
+    const source = new Announcer(estate);
+    using hub = new FeedHub(source, clock);
+    hub.join(new Follower(clock));
+    source.reload(makeEstate(1, 1));
+    const follower = new Follower(clock);
+    hub.join(follower);
+    expect(follower.frames[0]?.frame).toMatchObject({ snapshot: { targets: { counts: { unknown: 3 } } } });
+  });
+
   test('turns to a snapshot when the journal cannot be read', async () => {
     const clock = new FakeClock();
     const source = new Announcer(estate);

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, createServer as createNetServer, type Socket as NetSocket } from 'node:net';
+import { Server as IoServer } from 'socket.io';
 import { io, type Socket } from 'socket.io-client';
 import { FeedRefused, type FeedMessage, followFeed, type FollowOptions } from '../../src/feed/feed-client.ts';
 import { FeedHub } from '../../src/feed/hub.ts';
@@ -293,6 +294,24 @@ describe('followFeed', () => {
       'connected',
     ]);
     expect(seqs(eventsOf(messages)).at(-1)).toBe(20);
+  });
+
+  test('leaves out what a monitor says twice', async () => {
+    const other = createServer();
+    const twice = new IoServer(other, { transports: ['websocket'] });
+    twice.of('/feed').on('connection', (socket) => {
+      for (const some of [[4, 5], [5, 6], [4], [6, 7]])
+        socket.emit(
+          'events',
+          some.map((seq) => ({ seq })),
+        );
+    });
+    other.listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    const messages = await follow({ url: new URL(`http://127.0.0.1:${port}`), since: 3 }, 7);
+    expect(seqs(eventsOf(messages))).toEqual([4, 5, 6, 7]);
+    await twice.close();
   });
 
   test('throws when it is refused, and does not try again', async () => {

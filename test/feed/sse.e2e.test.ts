@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { once } from 'node:events';
-import { createServer, request, type IncomingMessage, type Server } from 'node:http';
+import { createServer, request, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { FeedHub } from '../../src/feed/hub.ts';
 import { makeSseHandler } from '../../src/feed/sse.ts';
@@ -26,18 +26,24 @@ let source: Announcer;
 let clock: FakeClock;
 let hub: FeedHub;
 let server: Server;
+const responses: ServerResponse[] = [];
 
 beforeEach(async () => {
   source = new Announcer(estate);
   clock = new FakeClock();
   hub = new FeedHub(source, clock);
-  server = createServer(makeSseHandler(hub, clock));
+  const serve = makeSseHandler(hub, clock);
+  server = createServer((asked, response) => {
+    responses.push(response);
+    serve(asked, response);
+  });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
 });
 
 afterEach(async () => {
   hub[Symbol.dispose]();
+  responses.length = 0;
   const closed = once(server, 'close');
   server.close();
   server.closeAllConnections();
@@ -174,10 +180,14 @@ describe('contract: GET /api/v1/events/stream', () => {
   test('sends no more to a reader that takes nothing, then lets it go', async () => {
     const response = await open('?since=0');
     response.pause();
+    let most = 0;
     while (hub.clientCount === 1) {
       await source.announce(storm(1_000));
       await clock.advance(1_000);
+      most = Math.max(most, responses[0]?.writableLength ?? 0);
     }
+    expect(most).toBeGreaterThan(100_000);
+    expect(most).toBeLessThan(1_000_000);
     const seen = source.journal.lastSeq;
     expect(clock.monotonicMs()).toBeGreaterThan(60_000);
     let bytes = 0;

@@ -48,6 +48,17 @@ describe('SqliteJournal', () => {
     expect(journal.commits).toBeLessThan(100);
   });
 
+  test('shows no event before it is acknowledged', async () => {
+    using folder = scratch();
+    await using journal = await SqliteJournal.open(folder.path);
+    const append = journal.append(changes(3));
+    // The writer has the time to commit; its answer waits until this function lets go.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
+    expect([journal.lastSeq, journal.read(0, 10)]).toEqual([0, []]);
+    const written = await append;
+    expect(journal.read(0, 10)).toEqual(written);
+  });
+
   test('has everything after it is opened again', async () => {
     using folder = scratch();
     {

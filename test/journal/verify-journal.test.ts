@@ -167,6 +167,18 @@ describe('verifyJournal', () => {
     expect(verifyJournal(folder.path).kind).toBe('damaged');
   });
 
+  test('finds out damage beside the tables', async () => {
+    using folder = scratch();
+    await write(folder.path);
+    const bytes = readFileSync(folder.path);
+    bytes.writeUInt32BE(7, 36);
+    writeFileSync(folder.path, bytes);
+    expect(verifyJournal(folder.path)).toMatchObject({
+      kind: 'damaged',
+      message: expect.stringMatching(/freelist/i),
+    });
+  });
+
   test('finds out any page that was overwritten', async () => {
     using folder = scratch();
     await write(folder.path);
