@@ -11,6 +11,14 @@ const ADDRESS: ReadonlySet<MeasurementName> = new Set([
   'probe_ip_addr_hash',
 ]);
 
+const OF_THE_ANSWER = [
+  'probe_http_status_code',
+  'probe_http_version',
+  'probe_http_ssl',
+  'probe_http_content_length',
+  'probe_http_uncompressed_body_length',
+] as const;
+
 /** What an HTTP probe has seen so far, over all its hops. */
 export class Seen {
   readonly startedAtMs: number;
@@ -20,12 +28,8 @@ export class Seen {
   private readonly phases = new Map<string, number>();
   /** In blackbox_exporter all of these are there, at 0, whatever happens. */
   private readonly values = new Map<MeasurementName, number>([
-    ['probe_http_status_code', 0],
-    ['probe_http_version', 0],
+    ...OF_THE_ANSWER.map((name) => [name, 0] as const),
     ['probe_http_redirects', 0],
-    ['probe_http_ssl', 0],
-    ['probe_http_content_length', 0],
-    ['probe_http_uncompressed_body_length', 0],
     ['probe_failed_due_to_regex', 0],
   ]);
   /** The first hop's address. */
@@ -45,7 +49,11 @@ export class Seen {
     this.phases.set(name, (this.phases.get(name) ?? 0) + durationMs);
   }
 
+  /** A new hop begins: what the one before answered is not the answer. */
   addDial(dialled: DialResult): void {
+    this.status = 0;
+    for (const name of OF_THE_ANSWER) this.set(name, 0);
+    this.values.delete('probe_http_last_modified_timestamp_seconds');
     for (const name of ['resolve', 'connect', 'tls'] as const) {
       const phase = dialled.phases.find((candidate) => candidate.name === name);
       if (phase !== undefined) this.addPhase(name, phase.durationMs);
