@@ -6,6 +6,7 @@ import type { Clock } from '../lib/clock.ts';
 import { formatDuration } from '../lib/duration.ts';
 import { certificateFault, codeOf, type Fault, faultOf, namesText } from './fault.ts';
 import { addressSamples, type IpPreference, resolveHost } from './resolve.ts';
+import { keepError } from './socket-error.ts';
 import type { ClientTls } from './tls-config.ts';
 import { readTlsFacts, type TlsFacts, tlsSamples } from './tls-facts.ts';
 
@@ -44,8 +45,8 @@ interface Dialled {
 }
 
 /**
- * An open connection, paused, the caller's to destroy. Errors that come before the caller listens do not crash: look
- * at `socket.errored`.
+ * An open connection, paused, the caller's to destroy. An error that comes before the caller listens is not lost: see
+ * `errorOf`.
  */
 interface Opened extends Dialled {
   readonly kind: 'ok';
@@ -238,7 +239,7 @@ function connect(
     };
     const onAbort = (): void => settle({ kind: 'aborted' });
     const onConnect = (): void => settle({ kind: 'open', socket });
-    // Stays for the socket's life: an error that nobody waits for must not end the process.
+    keepError(socket);
     socket.on('error', (error) => settle({ kind: 'error', error, isOurs }));
     socket.once('connect', onConnect);
     signal.addEventListener('abort', onAbort, { once: true });
@@ -270,6 +271,7 @@ function handshake(socket: Socket, name: string, tls: TlsOptions, signal: AbortS
     };
     const onAbort = (): void => settle({ kind: 'aborted', session });
     const onSecure = (): void => settle({ kind: 'open', session });
+    keepError(session);
     session.on('error', (error) => settle({ kind: 'error', error, session }));
     session.once('secureConnect', onSecure);
     signal.addEventListener('abort', onAbort, { once: true });

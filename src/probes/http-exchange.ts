@@ -2,7 +2,9 @@ import { type IncomingMessage, request as startRequest } from 'node:http';
 import type { Socket } from 'node:net';
 import { type Duplex, pipeline } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate, createInflateRaw } from 'node:zlib';
+import { codeOf } from './fault.ts';
 import type { HttpOptions } from './http-options.ts';
+import { errorOf } from './socket-error.ts';
 
 /** The largest head of a response to accept. Unit: bytes. */
 export const MAX_HEAD_BYTES = 65_536;
@@ -27,7 +29,8 @@ export type Headed =
 export function sendRequest(socket: Socket, request: HttpRequest, signal: AbortSignal): Promise<Headed> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve({ kind: 'aborted' });
-    if (socket.errored !== null) return resolve({ kind: 'error', error: socket.errored });
+    const error = errorOf(socket);
+    if (error !== undefined) return resolve({ kind: 'error', error });
     if (socket.destroyed) return resolve({ kind: 'closed' });
     const message = startRequest({
       createConnection: () => socket,
@@ -52,7 +55,7 @@ export function sendRequest(socket: Socket, request: HttpRequest, signal: AbortS
     message.on('error', (error) =>
       // Node makes an ECONNRESET of its own, without a system call, when the other side merely closes.
       settle(
-        'code' in error && error.code === 'ECONNRESET' && !('syscall' in error)
+        codeOf(error) === 'ECONNRESET' && !('syscall' in error)
           ? { kind: 'closed' }
           : { kind: 'error', error },
       ),
@@ -84,6 +87,7 @@ export async function readBody(
   },
   signal: AbortSignal,
 ): Promise<BodyRead> {
+  const { socket } = response;
   const kept: Buffer[] = [];
   let length = 0;
   const onAbort = (): void => void response.destroy();
@@ -95,16 +99,21 @@ export async function readBody(
       if (wish.keep) kept.push(chunk);
     }
     if (signal.aborted) return { kind: 'aborted', length };
-    if (!response.complete) return { kind: 'broken-off', length };
+    if (!response.complete || isCutShort(response, socket)) return { kind: 'broken-off', length };
     return { kind: 'whole', bytes: Buffer.concat(kept), length };
   } catch (error) {
     if (signal.aborted) return { kind: 'aborted', length };
-    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-    const isEncoding = /^(Z_|ERR_BROTLI|ERR__ERROR_|ERR_ZLIB|ERR_.*BROTLI)/.test(code);
-    return { kind: isEncoding && response.errored === null ? 'not-compressed-so' : 'broken-off', length };
+    const isEncoding = /^(Z_|ERR_BROTLI|ERR__ERROR_|ERR_ZLIB|ERR_.*BROTLI)/.test(codeOf(error));
+    return { kind: isEncoding ? 'not-compressed-so' : 'broken-off', length };
   } finally {
     signal.removeEventListener('abort', onAbort);
   }
+}
+
+/** Whether a body that only the connection's end can end was ended by an error instead; Node takes either for whole. */
+function isCutShort({ headers }: IncomingMessage, socket: Socket): boolean {
+  const hasEnd = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
+  return !hasEnd && errorOf(socket) !== undefined;
 }
 
 async function decoded(

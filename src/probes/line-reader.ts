@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { errorOf } from './socket-error.ts';
 
 /** The longest line to accept. Unit: bytes. As blackbox_exporter has it. */
 export const MAX_LINE_BYTES = 65_536;
@@ -13,7 +14,7 @@ export type Read =
 
 /**
  * Reads a socket in lines or in bytes, never further ahead than the socket's own buffer and one line. One read at a
- * time. `release` leaves the socket to others; what was read ahead is dropped.
+ * time.
  */
 export class LineReader {
   private held = Buffer.alloc(0);
@@ -22,11 +23,6 @@ export class LineReader {
   constructor(socket: Socket) {
     this.socket = socket;
     socket.pause();
-  }
-
-  /** Whether anything has come since the last read, unread. */
-  get hasUnread(): boolean {
-    return this.held.length > 0 || this.socket.readableLength > 0;
   }
 
   line(signal: AbortSignal): Promise<Read> {
@@ -50,13 +46,9 @@ export class LineReader {
     }, signal);
   }
 
-  release(): void {
-    this.held = Buffer.alloc(0);
-  }
-
   private take(count: number): Buffer {
     const taken = this.held.subarray(0, count);
-    this.held = Buffer.from(this.held.subarray(count));
+    this.held = this.held.subarray(count);
     return taken;
   }
 
@@ -82,13 +74,14 @@ export class LineReader {
         }
       };
       const onEnd = (): void => {
-        if (socket.errored !== null) return settle({ kind: 'error', error: socket.errored });
+        const error = errorOf(socket);
+        if (error !== undefined) return settle({ kind: 'error', error });
         ended = true;
         tryNext();
       };
       const onAbort = (): void => settle({ kind: 'aborted' });
       if (signal.aborted) return onAbort();
-      if (socket.errored !== null || socket.destroyed || ended) return onEnd();
+      if (errorOf(socket) !== undefined || socket.destroyed || ended) return onEnd();
       if (tryNext()) return;
       signal.addEventListener('abort', onAbort, { once: true });
       socket.on('readable', onReadable).on('end', onEnd).on('close', onEnd).on('error', onEnd);

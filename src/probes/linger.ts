@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../lib/clock.ts';
+import { errorOf } from './socket-error.ts';
 
 /** How long to wait for a refusal that follows an accepted connection, beyond the way there and back. Unit: ms. */
 const LINGER_MS = 50;
@@ -18,18 +19,17 @@ export function waitForRefusal(
   signal: AbortSignal,
 ): Promise<Error | undefined> {
   return new Promise((resolve) => {
-    if (socket.errored !== null) return resolve(socket.errored);
     const settle = (): void => {
       timer[Symbol.dispose]();
       signal.removeEventListener('abort', settle);
       socket.off('session', settle).off('end', settle).off('close', settle).off('error', settle);
-      resolve(socket.errored ?? undefined);
+      resolve(errorOf(socket));
     };
     // A late loop fires timers before it reads sockets: give the reset that is already here its turn.
     const timer = clock.after(LINGER_MS + connectMs, () => setImmediate(() => setImmediate(settle)));
     signal.addEventListener('abort', settle, { once: true });
     socket.on('session', settle).on('end', settle).on('close', settle).on('error', settle);
-    if (signal.aborted) settle();
+    if (signal.aborted || socket.destroyed || errorOf(socket) !== undefined) settle();
     // Reading is what brings the error up; what is read is dropped.
     socket.resume();
   });

@@ -1,5 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, type Server, type Socket } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { Worker } from 'node:worker_threads';
 import type { ProbeReport } from '../../src/core/outcome.ts';
 import { systemClock } from '../../src/lib/clock.ts';
@@ -26,7 +28,9 @@ export async function listen(server: Server): Promise<Listening> {
   return {
     port: (server.address() as AddressInfo).port,
     async gone() {
-      await Promise.all(Array.from(sockets, (socket) => once(socket, 'close')));
+      await Promise.all(
+        Array.from(sockets, (socket) => new Promise((resolve) => socket.on('close', resolve))),
+      );
     },
     async [Symbol.asyncDispose]() {
       server.close();
@@ -92,6 +96,13 @@ export async function probeOnce(
   await using probe = await prober.open(prober.options.parse(options), context);
   const request = { targetId: 't', address, ...(hostname === undefined ? {} : { hostname }) };
   return await probe.run(request, wish.signal ?? AbortSignal.timeout(deadlineMs));
+}
+
+/** Bytes of buffers that are really held, after collecting garbage. */
+export function heldBufferBytes(): number {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+  return process.memoryUsage().arrayBuffers;
 }
 
 /** The value of one sample; labels by their names alone. */

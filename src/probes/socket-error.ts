@@ -1,0 +1,15 @@
+import type { Socket } from 'node:net';
+
+const errors = new WeakMap<Socket, Error>();
+
+/** Remembers the socket's first error, whoever else listens, and keeps an error from ending the process. */
+export function keepError(socket: Socket): void {
+  socket.on('error', (error) => {
+    if (!errors.has(socket)) errors.set(socket, error);
+  });
+}
+
+/** The socket's error, if it had one. A TLS session's `errored` does not have those that TLS itself reports. */
+export function errorOf(socket: Socket): Error | undefined {
+  return errors.get(socket) ?? socket.errored ?? undefined;
+}
