@@ -6,8 +6,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { pino } from 'pino';
 import { type FeedMessage, followFeed } from '../feed/feed-client.ts';
 import { makeStoryClock, runScenario, type Scenario, SCENARIOS } from '../simulator/scenario.ts';
-import type { Simulator } from '../simulator/simulator.ts';
-import { startSimulator } from '../simulator/start-simulator.ts';
+import { startSimulatorThread, type ThreadedSimulator } from '../simulator/simulator-thread.ts';
 import { repeat } from '../lib/clock.ts';
 import { type CliContext, type ExitCode, type Monitor, type StartMonitor, UsageError } from './context.ts';
 import { FeedPrinter } from './feed-printer.ts';
@@ -49,7 +48,7 @@ async function runDemo(options: DemoOptions, cli: CliContext, start: StartMonito
   const folder = await mkdtemp(join(tmpdir(), 'kassavakt-demo-'));
   stack.defer(() => rm(folder, { recursive: true, force: true }));
   const simulator = stack.use(
-    await startSimulator({ stores, terminals, seed: 1, intervalMs: INTERVAL_MS, clock: cli.clock }),
+    await startSimulatorThread({ stores, terminals, seed: 1, intervalMs: INTERVAL_MS }),
   );
   const config = await simulator.writeConfig(folder);
   const log = pino({ level: 'error' }, pino.destination(2));
@@ -73,7 +72,7 @@ async function runDemo(options: DemoOptions, cli: CliContext, start: StartMonito
 
 interface Stage {
   readonly scenario: Scenario;
-  readonly simulator: Simulator;
+  readonly simulator: ThreadedSimulator;
   readonly monitor: Monitor;
 }
 

@@ -105,7 +105,7 @@ const FRIDAY: Scenario = {
     },
     {
       atMinutes: at(18, 10),
-      tells: 'Every second shop takes cards again.',
+      tells: 'The next shops come back. Soon two in three take cards again.',
       does: [{ kind: 'mend', name: 'terminals', untilShare: 0.65, overMinutes: 15 }],
     },
     {
