@@ -4,7 +4,9 @@ import type { Sample } from '../core/measurements.ts';
 import type { Phase } from '../core/outcome.ts';
 import type { Clock } from '../lib/clock.ts';
 import { formatDuration } from '../lib/duration.ts';
+import { throwUnlessTimeout } from './deadline.ts';
 import { certificateFault, codeOf, type Fault, faultOf, namesText } from './fault.ts';
+import { resolveFault } from './resolve-fault.ts';
 import { addressSamples, type IpPreference, resolveHost } from './resolve.ts';
 import { keepError } from './socket-error.ts';
 import type { ClientTls } from './tls-config.ts';
@@ -79,18 +81,7 @@ export async function dial(options: DialOptions, signal: AbortSignal): Promise<D
   const lookupMs = clock.monotonicMs() - resolveAtMs;
   if (isIP(host) === 0) phases.push({ name: 'resolve', durationMs: lookupMs });
   if (resolved.kind !== 'address') {
-    if (resolved.kind === 'aborted') throwUnlessTimeout(signal);
-    const fault: Fault =
-      resolved.kind === 'failed'
-        ? { kind: 'failed', reason: 'dns', message: resolved.message }
-        : {
-            kind: 'inconclusive',
-            reason: 'self-resolver',
-            message:
-              resolved.kind === 'no-answer'
-                ? resolved.message
-                : `The name server of this machine gives no answer about ${host} within ${formatDuration(lookupMs)}`,
-          };
+    const fault = resolveFault(resolved, host, lookupMs, signal);
     trail.push(fault.message);
     return { ...fault, phases, trail, samples: addressSamples(undefined, lookupMs), tls: undefined };
   }
@@ -198,12 +189,6 @@ export async function openTls(
 /** `host:port`, with the brackets that IPv6 wants. */
 export function endpointText(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-}
-
-/** After an abort: throws the signal's reason unless that is the probe's own deadline. */
-export function throwUnlessTimeout(signal: AbortSignal): void {
-  const { reason } = signal as { readonly reason: unknown };
-  if (!(Error.isError(reason) && reason.name === 'TimeoutError')) throw reason;
 }
 
 type Connected =

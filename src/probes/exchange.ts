@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../lib/clock.ts';
-import { throwUnlessTimeout } from './dial.ts';
+import { throwUnlessTimeout } from './deadline.ts';
 import { codeOf } from './fault.ts';
 import { readBody, sendRequest } from './http-exchange.ts';
 

@@ -1,6 +1,6 @@
 import { formatDuration } from '../lib/duration.ts';
 import { unreachable } from '../lib/unreachable.ts';
-import { throwUnlessTimeout } from './dial.ts';
+import { throwUnlessTimeout } from './deadline.ts';
 import type { Fault } from './fault.ts';
 import type { Resolved } from './resolve.ts';
 

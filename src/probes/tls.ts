@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import type { ProbeReport } from '../core/outcome.ts';
-import { formatDuration, parseDuration } from '../lib/duration.ts';
+import { formatDuration } from '../lib/duration.ts';
 import { ok } from '../lib/result.ts';
 import { parseHostPort } from './address.ts';
-import { dial, throwUnlessTimeout } from './dial.ts';
+import { throwUnlessTimeout } from './deadline.ts';
+import { dial } from './dial.ts';
+import { durationOption, readDurationOption } from './duration-option.ts';
 import { faultOf } from './fault.ts';
 import { hangUp, waitForRefusal } from './linger.ts';
 import type { Probe, ProbeContext, Prober, ProbeRequest } from './probe.ts';
@@ -17,14 +19,9 @@ const DAY_MS = 86_400_000;
 const tlsOptions = z.strictObject({
   ...ipOptions,
   tls_config: tlsConfigOptions.prefault({}),
-  warn_before: z
-    .string()
-    .superRefine((text, context) => {
-      const parsed = parseDuration(text);
-      if (!parsed.ok) context.addIssue({ code: 'custom', message: parsed.error });
-    })
-    .default('14d')
-    .describe('Degraded when a certificate of the chain, or our own, ends sooner than this; 0s for never'),
+  warn_before: durationOption('14d').describe(
+    'Degraded when a certificate of the chain, or our own, ends sooner than this; 0s for never',
+  ),
 });
 
 export type TlsProberOptions = z.infer<typeof tlsOptions>;
@@ -64,9 +61,7 @@ class TlsProbe implements Probe {
     this.options = options;
     this.context = context;
     this.client = client;
-    const warnBefore = parseDuration(options.warn_before);
-    if (!warnBefore.ok) throw new TypeError(warnBefore.error);
-    this.warnBeforeMs = warnBefore.value;
+    this.warnBeforeMs = readDurationOption(options.warn_before);
   }
 
   async run(request: ProbeRequest, signal: AbortSignal): Promise<ProbeReport> {
