@@ -373,7 +373,7 @@ describe('an answer that does not come as it should', () => {
       name: 'none',
       talk: () => undefined,
       reason: 'protocol',
-      says: /connects \(TCP in \d+ ms\), but no HTTP answer comes within 1 s$/,
+      says: /connects \(TCP in \d+ ms\), but no HTTP answer comes within (\d+ ms|[\d.]+ s)$/,
     },
     {
       name: 'a head that drips',
