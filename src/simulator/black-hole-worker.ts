@@ -1,12 +1,13 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { FromBlackHole, ToBlackHole } from './black-hole.ts';
 
 /**
- * Listens and never accepts. The thread only ever runs microtasks and `process.nextTick`, which suffice to bind and
- * to close; its event loop never turns, so nothing takes connections out of a listener's queue. Once that is full
- * the kernel drops every further SYN, as a dead host would.
+ * Listens and never accepts. While anything listens this thread runs microtasks and `process.nextTick` alone, which
+ * suffice to bind and to close; its event loop does not turn, so nothing takes connections out of a listener's queue.
+ * Once that is full the kernel drops every further SYN, as a dead host would.
  */
 const port = parentPort;
 if (port === null) throw new Error('runs as a worker only');
@@ -39,4 +40,6 @@ for (let seen = 0; ; ) {
     }
     port.postMessage(answer);
   }
+  // With nothing open the loop may turn, and free what was closed: that comes after a turn's immediates.
+  if (servers.size === 0) for (let turns = 0; turns < 2; turns++) await setImmediate();
 }

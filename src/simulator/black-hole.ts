@@ -91,6 +91,8 @@ async function takes(port: number): Promise<boolean> {
     return await promise;
   } finally {
     clearTimeout(deadline);
-    socket.resetAndDestroy();
+    // While it is pending, a reset would wait for the connection.
+    if (socket.connecting) socket.destroy();
+    else socket.resetAndDestroy();
   }
 }
