@@ -120,7 +120,8 @@ async function settled(
   start: (settle: (ending: Ending) => void) => void,
 ): Promise<Ending> {
   const { promise, resolve } = Promise.withResolvers<Ending>();
-  const onAbort = (): void => resolve({ kind: 'aborted' });
+  // A late loop fires timers before it reads: an answer that is already here gets its turn first.
+  const onAbort = (): void => void setImmediate(() => resolve({ kind: 'aborted' }));
   signal.addEventListener('abort', onAbort, { once: true });
   if (signal.aborted) onAbort();
   else start(resolve);

@@ -20,19 +20,34 @@ export interface PingerSettings {
   readonly timeoutMs: number;
   /** Further arguments of fping, the same for every ping; never anything from a request. */
   readonly args: readonly string[];
+  /** Between two requests of one run. Unit: ms. 0.1 or more. See `safeIntervalMs`. */
+  readonly intervalMs: number;
   readonly clock: Clock;
+}
+
+/**
+ * How far apart requests must leave so that a busy machine loses no answers. Every fping gets a copy of every ICMP
+ * answer that comes in; the kernel keeps them while the process waits for a processor, as many as
+ * `net.core.rmem_default` allows, and drops the rest, which would look like silence. Unit: ms.
+ */
+export function safeIntervalMs(receiveBufferBytes: number, payloadBytes: number): number {
+  const kept = receiveBufferBytes / (KERNEL_BYTES_PER_PACKET + payloadBytes);
+  return Math.min(10, Math.max(0.1, Math.round((10 * WAIT_FOR_PROCESSOR_MS) / kept) / 10));
 }
 
 /**
  * Pings any number of hosts with few processes: requests are gathered for a short window and each batch is one run
  * of fping, which reads the addresses from its standard input. The window grows with the runs in flight (silent
- * hosts hold theirs open until the time-out), so that there are some ten of them at most, however many the hosts.
+ * hosts hold theirs open until the time-out), so that there are some ten of them, however many the hosts. Only one
+ * run of this process sends at a time.
  */
 export class Pinger implements AsyncDisposable {
   private readonly settings: PingerSettings;
+  /** When the last run of any pinger has sent its last request. Monotonic ms. */
+  private static sentByMs = Number.NEGATIVE_INFINITY;
   private readonly runs = new Set<Run>();
-  private gathered = new Map<string, Waiter[]>();
-  private window: Timer | undefined;
+  private readonly gathered = new Map<string, Waiter[]>();
+  private launching: Timer | undefined;
   private closed = false;
 
   private constructor(settings: PingerSettings) {
@@ -60,16 +75,21 @@ export class Pinger implements AsyncDisposable {
       };
       const waiter: Waiter = {
         settled: false,
-        run: undefined,
+        place: undefined,
         answer: (ping) => settle(() => resolve(ping)),
         refuse: (reason) => settle(() => reject(reason)),
       };
       const onAbort = (): void => {
-        const { run } = waiter;
-        if (!isTimeout(signal.reason)) waiter.refuse(signal.reason);
-        else if (run === undefined) waiter.answer(NOT_IN_TIME);
-        else waiter.answer({ kind: 'silent', sentAtMs: run.startedAtMs });
-        run?.endIfIdle();
+        if (!isTimeout(signal.reason)) {
+          waiter.refuse(signal.reason);
+          waiter.place?.run.endIfIdle();
+          return;
+        }
+        // A late loop fires timers before it reads: an answer that is already here gets its turn first.
+        setImmediate(() => {
+          if (!waiter.settled) waiter.answer(this.silence(waiter.place));
+          waiter.place?.run.endIfIdle();
+        });
       };
       signal.addEventListener('abort', onAbort);
       if (signal.aborted) onAbort();
@@ -80,10 +100,9 @@ export class Pinger implements AsyncDisposable {
   /** Ends every run; pings still open are answered as not sent. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.closed = true;
-    this.window?.[Symbol.dispose]();
+    this.launching?.[Symbol.dispose]();
     for (const waiter of Array.from(this.gathered.values()).flat()) {
-      if (!waiter.settled)
-        waiter.answer({ kind: 'not-sent', reason: 'self-program', detail: 'fping was stopped' });
+      if (!waiter.settled) waiter.answer(STOPPED);
     }
     this.gathered.clear();
     await Promise.all(Array.from(this.runs, (run) => run.kill()));
@@ -93,8 +112,14 @@ export class Pinger implements AsyncDisposable {
     const waiters = this.gathered.get(ip);
     if (waiters === undefined) this.gathered.set(ip, [waiter]);
     else waiters.push(waiter);
-    if (this.gathered.size >= MAX_HOSTS_PER_RUN) return this.launch();
-    this.window ??= this.settings.clock.after(this.windowMs(), () => this.launch());
+    this.launching ??= this.launchIn(this.windowMs());
+  }
+
+  /** What a ping's deadline means. */
+  private silence(place: Waiter['place']): Ping {
+    if (place === undefined) return NOT_IN_TIME;
+    const sentAtMs = place.run.startedAtMs + place.index * this.settings.intervalMs;
+    return sentAtMs <= this.settings.clock.monotonicMs() ? { kind: 'silent', sentAtMs } : NOT_IN_TIME;
   }
 
   private windowMs(): number {
@@ -102,19 +127,39 @@ export class Pinger implements AsyncDisposable {
     return Math.min(MIN_WINDOW_MS * (1 + this.runs.size), longestMs);
   }
 
+  private launchIn(delayMs: number): Timer {
+    const { clock } = this.settings;
+    const untilFreeMs = Pinger.sentByMs - clock.monotonicMs();
+    return clock.after(Math.max(delayMs, untilFreeMs), () => this.launch());
+  }
+
   private launch(): void {
-    this.window?.[Symbol.dispose]();
-    this.window = undefined;
+    this.launching = undefined;
+    const { clock, intervalMs } = this.settings;
+    // Another pinger may have begun to send since the timer was set.
+    if (clock.monotonicMs() < Pinger.sentByMs) {
+      this.launching = this.launchIn(0);
+      return;
+    }
+    const hosts = this.takeHosts(Math.ceil(LONGEST_SENDING_MS / intervalMs));
+    if (this.gathered.size > 0) this.launching = clock.after(0, () => this.launch());
+    if (hosts.size === 0) return;
+    const run = new Run(this.settings, hosts);
+    Pinger.sentByMs = run.startedAtMs + hosts.size * intervalMs;
+    this.runs.add(run);
+    void run.ended.then(() => this.runs.delete(run));
+  }
+
+  /** The first `count` hosts that somebody still waits for. */
+  private takeHosts(count: number): Map<string, Waiter[]> {
     const hosts = new Map<string, Waiter[]>();
     for (const [ip, waiters] of this.gathered) {
+      if (hosts.size >= count) break;
+      this.gathered.delete(ip);
       const waiting = waiters.filter((waiter) => !waiter.settled);
       if (waiting.length > 0) hosts.set(ip, waiting);
     }
-    this.gathered = new Map();
-    if (hosts.size === 0) return;
-    const run = new Run(this.settings, hosts);
-    this.runs.add(run);
-    void run.ended.then(() => this.runs.delete(run));
+    return hosts;
   }
 
   /** Pings loopback once: whatever fping lacks (itself, a permission, a valid option), it says here. */
@@ -122,7 +167,7 @@ export class Pinger implements AsyncDisposable {
     const { program, args } = this.settings;
     const child = spawn(program, [...args, ...OUTPUT_ARGS, '-t', '200'], { stdio: 'pipe' });
     child.stdin.on('error', () => undefined);
-    child.stdin.end(args.includes('-6') ? '::1\n' : '127.0.0.1\n');
+    child.stdin.end('127.0.0.1\n');
     let works = false;
     let complaint = '';
     eachLine(child.stdout, (line) => (works ||= RESULT.test(line)));
@@ -166,10 +211,13 @@ function codeOf(error: unknown): unknown {
 }
 
 /** One line a result, and what went wrong while sending on standard error; one request a host, no repeat. */
-const OUTPUT_ARGS = ['-e', '-r', '0', '-i', '0.1'] as const;
+const OUTPUT_ARGS = ['-e', '-r', '0'] as const;
 const MIN_WINDOW_MS = 50;
-/** With a request each 0.1–0.2 ms the last of a batch leaves within 100 ms of the first. */
-const MAX_HOSTS_PER_RUN = 500;
+/** The last host of a run must not wait much longer than the first. */
+const LONGEST_SENDING_MS = 250;
+/** What the kernel counts for a small packet that waits to be read, at most; and how long it may have to wait. */
+const KERNEL_BYTES_PER_PACKET = 1_280;
+const WAIT_FOR_PROCESSOR_MS = 150;
 const TRY_OUT_MS = 5_000;
 const MAX_LINE_CHARS = 1_024;
 
@@ -189,7 +237,8 @@ const STOPPED: Ping = { kind: 'not-sent', reason: 'self-program', detail: 'the p
 
 interface Waiter {
   settled: boolean;
-  run: Run | undefined;
+  /** The run it belongs to, and its turn there; undefined until then. */
+  place: { readonly run: Run; readonly index: number } | undefined;
   answer(ping: Ping): void;
   refuse(reason: unknown): void;
 }
@@ -200,16 +249,18 @@ class Run {
   /** Resolves when the process is gone. */
   readonly ended: Promise<void>;
   private readonly hosts: Map<string, Waiter[]>;
+  private readonly intervalMs: number;
   private readonly child: ChildProcessWithoutNullStreams;
   private lastComplaint = '';
 
   constructor(settings: PingerSettings, hosts: Map<string, Waiter[]>) {
     this.hosts = hosts;
-    for (const waiter of Array.from(hosts.values()).flat()) waiter.run = this;
-    const timeoutArgs = ['-t', String(Math.ceil(settings.timeoutMs))];
-    this.child = spawn(settings.program, [...settings.args, ...OUTPUT_ARGS, ...timeoutArgs], {
-      stdio: 'pipe',
-    });
+    this.intervalMs = settings.intervalMs;
+    for (const [index, waiters] of Array.from(hosts.values()).entries()) {
+      for (const waiter of waiters) waiter.place = { run: this, index };
+    }
+    const timing = ['-i', String(settings.intervalMs), '-t', String(Math.ceil(settings.timeoutMs))];
+    this.child = spawn(settings.program, [...settings.args, ...OUTPUT_ARGS, ...timing], { stdio: 'pipe' });
     this.startedAtMs = settings.clock.monotonicMs();
     eachLine(this.child.stdout, (line) => this.takeResult(line));
     eachLine(this.child.stderr, (line) => this.takeComplaint(line.replace(FOREIGN_REPLY, '')));
@@ -250,18 +301,24 @@ class Run {
     return this.ended;
   }
 
+  /** About when the request to `ip` left. */
+  private sentAtMs(ip: string): number {
+    const index = this.hosts.get(ip)?.[0]?.place?.index ?? 0;
+    return this.startedAtMs + index * this.intervalMs;
+  }
+
   private takeResult(line: string): void {
     const [, ip, rtt] = RESULT.exec(line) ?? [];
     if (ip === undefined) return;
     const rttMs = Number(rtt);
-    const sentAtMs = this.startedAtMs;
+    const sentAtMs = this.sentAtMs(ip);
     this.settle(ip, rtt === undefined ? { kind: 'silent', sentAtMs } : { kind: 'answered', rttMs, sentAtMs });
   }
 
   private takeComplaint(line: string): void {
-    const sentAtMs = this.startedAtMs;
     const [, said, from, sentTo] = ICMP_REPLY.exec(line) ?? [];
     if (said !== undefined && sentTo !== undefined) {
+      const sentAtMs = this.sentAtMs(sentTo);
       if (!/unreachable|prohibited|exceeded|parameter/i.test(said)) return;
       return this.settle(sentTo, { kind: 'unreachable', detail: `${said} from ${from ?? ''}`, sentAtMs });
     }
@@ -269,7 +326,7 @@ class Run {
     this.lastComplaint = redact(line.trim());
     const [, ip, error] = HOST_TROUBLE.exec(line) ?? [];
     if (ip === undefined || error === undefined) return;
-    this.settle(ip, sendingFault(error, sentAtMs));
+    this.settle(ip, sendingFault(error, this.sentAtMs(ip)));
   }
 
   private settle(ip: string, ping: Ping): void {

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { isIP, isIPv6 } from 'node:net';
 import { z } from 'zod';
 import type { Sample } from '../core/measurements.ts';
@@ -7,7 +8,7 @@ import { formatDuration } from '../lib/duration.ts';
 import { err, ok, type Result } from '../lib/result.ts';
 import { unreachable } from '../lib/unreachable.ts';
 import type { Fault } from './fault.ts';
-import { FpingFault, type Ping, Pinger } from './fping.ts';
+import { FpingFault, type Ping, Pinger, safeIntervalMs } from './fping.ts';
 import { type Probe, type ProbeContext, type ProbeRequest, type Prober, ProberUnavailable } from './probe.ts';
 import { outcomeOf } from './report.ts';
 import { addressSamples, type IpPreference, ipOptions, resolveHost } from './resolve.ts';
@@ -45,6 +46,7 @@ export const icmpProber: Prober<IcmpOptions> = {
         program: given.program,
         timeoutMs: context.timeoutMs,
         args: fpingArgs(given),
+        intervalMs: safeIntervalMs(await receiveBufferBytes(), given.payload_size),
         clock: context.clock,
       });
       return new IcmpProbe(pinger, given, context);
@@ -74,6 +76,16 @@ function fpingArgs({ dont_fragment, payload_size, source_ip_address, ttl }: Icmp
     ...(dont_fragment ? ['-M'] : []),
     ...(source_ip_address === undefined ? [] : ['-S', source_ip_address]),
   ];
+}
+
+/** What the kernel keeps for a socket that is not being read. Unit: bytes. */
+async function receiveBufferBytes(): Promise<number> {
+  try {
+    return Number(await readFile('/proc/sys/net/core/rmem_default', 'utf8'));
+  } catch {
+    // Not Linux: the usual size there.
+    return 212_992;
+  }
 }
 
 /** A source address leaves only its own family. */
@@ -135,7 +147,8 @@ class IcmpProbe implements Probe {
     const askedAtMs = this.clock.monotonicMs();
     const ping = await this.pinger.ping(plainIp(resolved.address), signal);
     const elapsedMs = this.clock.monotonicMs() - askedAtMs;
-    const setupMs = ping.kind === 'not-sent' ? elapsedMs : Math.max(0, ping.sentAtMs - askedAtMs);
+    const setupMs =
+      ping.kind === 'not-sent' ? elapsedMs : Math.min(elapsedMs, Math.max(0, ping.sentAtMs - askedAtMs));
     const rttMs = ping.kind === 'answered' ? ping.rttMs : undefined;
     const durationMs = resolveMs + (rttMs ?? elapsedMs - setupMs);
     const trail = [
