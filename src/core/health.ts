@@ -110,8 +110,9 @@ export function step(health: Health, seen: Observation, policy: Policy): readonl
     flips,
     flapping: isFlapping(flips, health.flapping),
   };
-  const reason = seen.kind === 'good' ? health.reason : seen.reason;
-  return confirm(next, decideState(next, policy), reason);
+  const to = decideState(next, policy);
+  const tellsWhy = seen.kind === 'failed' || (seen.kind === 'impaired' && to !== 'down');
+  return confirm(next, to, tellsWhy ? seen.reason : health.reason);
 }
 
 /** Whether a change is on its way and worth a fast re-probe. A flapping target is not: it would never stop. */
@@ -134,12 +135,12 @@ export function isSoft(health: Health, policy: Policy): boolean {
 const SEVERITY = { good: 1, impaired: 2, failed: 3 } as const;
 
 function decideState(health: Health, policy: Policy): State {
+  const { state, severity, flapping } = health;
   if (health.failedStreak >= policy.failAfter) return 'down';
-  if (health.state === 'down' && health.answeredStreak < policy.recoverAfter) return 'down';
-  if (health.flapping) return 'degraded';
-  if (health.goodStreak >= policy.recoverAfter) return 'up';
-  if (health.state === 'down' || health.badStreak >= policy.failAfter) return 'degraded';
-  return health.state;
+  if (state === 'down' && health.answeredStreak < policy.recoverAfter) return 'down';
+  if (health.goodStreak >= policy.recoverAfter) return flapping && state !== 'up' ? 'degraded' : 'up';
+  const isImpaired = severity >= 2 && (flapping || state === 'down' || health.badStreak >= policy.failAfter);
+  return isImpaired ? 'degraded' : state;
 }
 
 function confirm(health: Health, to: State, reason: AnyReason | undefined): readonly [Health, Transition?] {

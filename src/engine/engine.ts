@@ -19,6 +19,7 @@ import { unreachable } from '../lib/unreachable.ts';
 import type { Probe, ProbeRequest } from '../probes/probe.ts';
 import type { Limits, Module } from '../settings/settings.ts';
 import { Admission } from './admission.ts';
+import { runProbe, unlessLate } from './fair-probe.ts';
 import { TimingWheel } from './timing-wheel.ts';
 
 /** A module whose prober is ready. */
@@ -52,8 +53,6 @@ const TURN_MS = 10;
 const SWEEP_MS = 1_000;
 /** A turn that comes later than this means that the process was kept from running. Unit: ms. */
 const STALL_MS = 200;
-/** A probe during which we stalled for more than this share of its time-out proves nobody slow. */
-const FAIR_STALL_RATIO = 0.1;
 /** How soon to try again when an extra probe is in the way of a scheduled one. Unit: ms. */
 const EXTRA_WAIT_MS = 100;
 /** A target with no verdict for so many intervals is unknown. */
@@ -235,9 +234,7 @@ export class Engine implements AsyncDisposable {
     const seen = await runProbe(running.probe, target, abort.signal);
     if (seen === undefined) return;
     const stalledMs = this.stalledMs - stalledBeforeMs;
-    const report = isFair(seen.outcome, running.module, abort.signal.aborted, stalledMs)
-      ? seen
-      : makeLate(stalledMs);
+    const report = unlessLate(seen, running.module, abort.signal.aborted, stalledMs);
     const slot = this.columns.slotOf(target.id);
     if (slot === undefined || this.columns.targetAt(slot)?.address !== target.address) return;
     const { outcome } = report;
@@ -338,44 +335,7 @@ interface Flight {
   done: Promise<void>;
 }
 
-/** The prober's report; undefined when the probe was called off. An error of its code is our own fault, as data. */
-async function runProbe(probe: Probe, target: Target, signal: AbortSignal): Promise<ProbeReport | undefined> {
-  try {
-    return await probe.run({ targetId: target.id, address: target.address }, signal);
-  } catch (error) {
-    if (signal.aborted && error === signal.reason && !isTimeout(error)) return undefined;
-    const text = error instanceof Error ? error.message : String(error);
-    const message = `The probe broke off with an error of the monitor's own: ${text}`;
-    return {
-      outcome: { kind: 'inconclusive', reason: 'self-internal', message },
-      phases: [],
-      samples: [],
-      trail: [],
-    };
-  }
-}
-
 function nothing(): void {}
-
-/** Whether a time-out or a slow answer may be held against the target: not if we ourselves were kept from running. */
-function isFair(outcome: Outcome, module: Module, isTimedOut: boolean, stalledMs: number): boolean {
-  if (stalledMs <= FAIR_STALL_RATIO * module.timeoutMs) return true;
-  return !isTimedOut && observe(outcome, module.policy).kind !== 'impaired';
-}
-
-function makeLate(stalledMs: number): ProbeReport {
-  const message = `The monitor itself was kept from running for ${formatDuration(stalledMs)} during the probe.`;
-  return {
-    outcome: { kind: 'inconclusive', reason: 'self-late', message },
-    phases: [],
-    samples: [],
-    trail: [],
-  };
-}
-
-function isTimeout(error: unknown): boolean {
-  return error instanceof DOMException && error.name === 'TimeoutError';
-}
 
 function selfReason(last: AnyReason | undefined): 'stale' | SelfReason {
   return SELF_REASONS.find((reason) => reason === last) ?? 'stale';
@@ -388,10 +348,12 @@ function describeChange(transition: Transition, message: string, module: Module,
     case 'unknown':
     case 'up':
       return `${unstable}${message}`;
-    case 'degraded':
-      return transition.reason === 'slow' && module.policy.slowAfterMs !== undefined
-        ? `${unstable}It answers after ${formatDuration(durationMs)}, later than ${formatDuration(module.policy.slowAfterMs)}.`
-        : `${unstable}${message}`;
+    case 'degraded': {
+      const { slowAfterMs } = module.policy;
+      const isSlow = transition.reason === 'slow' && slowAfterMs !== undefined && durationMs > slowAfterMs;
+      if (!isSlow) return `${unstable}${message}`;
+      return `${unstable}It answers after ${formatDuration(durationMs)}, later than ${formatDuration(slowAfterMs)}.`;
+    }
     default:
       return unreachable(transition.to);
   }

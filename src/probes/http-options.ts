@@ -105,18 +105,18 @@ export const httpOptions = z
         username: z.string().default(''),
         username_file: z.string().min(1).optional(),
         password_file: z.string().min(1).optional(),
-        password: secretInFile('password', 'password_file'),
+        password: z.string().optional().describe('From the environment only: ${NAME}'),
       })
       .optional(),
     authorization: z
       .strictObject({
         type: z.string().min(1).default('Bearer'),
-        credentials_file: z.string().min(1),
-        credentials: secretInFile('credentials', 'credentials_file'),
+        credentials_file: z.string().min(1).optional(),
+        credentials: z.string().min(1).optional().describe('From the environment only: ${NAME}'),
       })
       .optional(),
     bearer_token_file: z.string().min(1).optional(),
-    bearer_token: secretInFile('bearer_token', 'bearer_token_file'),
+    bearer_token: z.string().min(1).optional().describe('From the environment only: ${NAME}'),
     ...ipOptions,
     enable_http2: z
       .literal(false, {
@@ -154,7 +154,17 @@ export const httpOptions = z
     if (options.fail_if_ssl && options.fail_if_not_ssl) {
       complain('fail_if_not_ssl', 'fail_if_ssl and fail_if_not_ssl together fail always; leave one out');
     }
-    const given = (['basic_auth', 'authorization', 'bearer_token_file'] as const).filter(
+    const { basic_auth: basic, authorization } = options;
+    if (basic?.password !== undefined && basic.password_file !== undefined) {
+      complain('basic_auth', 'give the password once: either password or password_file');
+    }
+    if (authorization !== undefined) {
+      const isGivenOnce =
+        (authorization.credentials === undefined) !== (authorization.credentials_file === undefined);
+      if (!isGivenOnce)
+        complain('authorization', 'give the credentials once: either credentials_file or credentials');
+    }
+    const given = (['basic_auth', 'authorization', 'bearer_token_file', 'bearer_token'] as const).filter(
       (key) => options[key] !== undefined,
     );
     const [, second] = given;

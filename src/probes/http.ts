@@ -79,21 +79,20 @@ async function configuredHeaders(options: HttpOptions, context: ProbeContext): P
 }
 
 async function authorizationOf(options: HttpOptions, context: ProbeContext): Promise<string | undefined> {
-  const read = (option: string, file: string | undefined): Promise<string> =>
-    file === undefined ? Promise.resolve('') : readModuleSecret(option, file, context);
-  const { basic_auth: basic, authorization, bearer_token_file: bearer } = options;
+  const read = async (option: string, file: string | undefined, text = ''): Promise<string> =>
+    file === undefined ? text : readModuleSecret(option, file, context);
+  const { basic_auth: basic, authorization, bearer_token_file: bearerFile, bearer_token: bearer } = options;
   if (basic !== undefined) {
-    const user =
-      basic.username_file === undefined
-        ? basic.username
-        : await read('basic_auth.username_file', basic.username_file);
-    const password = await read('basic_auth.password_file', basic.password_file);
+    const user = await read('basic_auth.username_file', basic.username_file, basic.username);
+    const password = await read('basic_auth.password_file', basic.password_file, basic.password);
     return `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
   }
   if (authorization !== undefined) {
-    return `${authorization.type} ${await read('authorization.credentials_file', authorization.credentials_file)}`;
+    const { type, credentials, credentials_file: file } = authorization;
+    return `${type} ${await read('authorization.credentials_file', file, credentials)}`;
   }
-  return bearer === undefined ? undefined : `Bearer ${await read('bearer_token_file', bearer)}`;
+  if (bearerFile === undefined && bearer === undefined) return undefined;
+  return `Bearer ${await read('bearer_token_file', bearerFile, bearer)}`;
 }
 
 class HttpProbe implements Probe {

@@ -72,6 +72,21 @@ describe('step', () => {
     expect(up.reason).toBeUndefined();
   });
 
+  test('keeps the reason of a down through answers that are merely slow', () => {
+    const [down] = run('ggfffi');
+    expect(down).toMatchObject({ state: 'down', reason: 'connect-refused' });
+    const [, [back]] = run('i', down);
+    expect(back).toMatchObject({ to: 'degraded', reason: 'slow' });
+  });
+
+  test('gives every degraded its reason, also when it sways', () => {
+    for (const seen of [`gg${'gf'.repeat(10)}`, `ggfff${'gf'.repeat(10)}gg`, 'ggfffig', 'gfgfgfgfgfgfgg']) {
+      for (const transition of run(seen)[1]) {
+        if (transition.to === 'degraded') expect(transition.reason).toBeDefined();
+      }
+    }
+  });
+
   test('does not alert again when restored as down', () => {
     expect(run('fff', restoreHealth('down', 'tls'))[1]).toEqual([]);
     expect(path(run('fgg', restoreHealth('down', 'tls'))[1])).toEqual(['up']);

@@ -167,6 +167,7 @@ describe('a good answer', () => {
       sends: `Basic ${Buffer.from(`u:${SECRET}`).toString('base64')}`,
     },
     { name: 'bearer', options: { bearer_token_file: 'secret' }, sends: `Bearer ${SECRET}` },
+    { name: 'bearer from the environment', options: { bearer_token: SECRET }, sends: `Bearer ${SECRET}` },
     {
       name: 'any scheme',
       options: { authorization: { type: 'ApiKey', credentials_file: 'secret' } },
@@ -694,9 +695,10 @@ describe('options', () => {
     [{ enable_http3: true }, 'enable_http3: this prober speaks HTTP/1.1 only'],
     [{ enable_http2: true }, 'enable_http2: this prober speaks HTTP/1.1 only'],
     [{ fail_if_body_json_matches_cel: 'x' }, 'use fail_if_body_matches_regexp'],
-    [{ basic_auth: { password: SECRET } }, 'write it to a file and name that in password_file'],
-    [{ bearer_token: SECRET }, 'write it to a file and name that in bearer_token_file'],
-    [{ authorization: { credentials: SECRET, credentials_file: 'a' } }, 'name that in credentials_file'],
+    [{ basic_auth: { password: SECRET, password_file: 'a' } }, 'give the password once'],
+    [{ bearer_token: SECRET, bearer_token_file: 'a' }, 'give one way to authenticate'],
+    [{ authorization: { credentials: SECRET, credentials_file: 'a' } }, 'give the credentials once'],
+    [{ authorization: { type: 'ApiKey' } }, 'give the credentials once'],
     [
       { basic_auth: {}, bearer_token_file: 'a' },
       'give one way to authenticate, not basic_auth and bearer_token_file',
