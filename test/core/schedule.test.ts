@@ -9,7 +9,7 @@ describe('phaseOf', () => {
   });
 
   test('spreads numbered ids evenly: no tenth of the interval has more than twice its share', () => {
-    const tenths = new Array<number>(10).fill(0);
+    const tenths = Array.from({ length: 10 }, () => 0);
     for (let i = 0; i < 5_000; i++) {
       const tenth = Math.floor(phaseOf(`V400m-${String(i).padStart(9, '0')}`, 30_000) / 3_000);
       tenths[tenth] = (tenths[tenth] ?? 0) + 1;
