@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { observe, type Policy } from '../core/health.ts';
 import type { Outcome, ProbeReport } from '../core/outcome.ts';
-import { REASON_TEXT } from '../core/reason.ts';
+import { type AnyReason, REASON_TEXT } from '../core/reason.ts';
 import { toTargetId } from '../estate/ids.ts';
 import { err, ok, type Result } from '../lib/result.ts';
 import { suggest } from '../lib/suggest.ts';
@@ -201,29 +201,30 @@ function exitCodeOf(outcome: Outcome): ExitCode {
 /** The verdict in one word and one sentence. A slow answer is degraded, as the module's `slow_after` says. */
 function explain(outcome: Outcome, policy: Policy): { readonly word: string; readonly sentence: string } {
   const seen = observe(outcome, policy);
+  const because = (
+    word: string,
+    reason: AnyReason,
+  ): { readonly word: string; readonly sentence: string } => ({
+    word,
+    sentence: `${word} because ${REASON_TEXT[reason]} (${reason}): ${outcome.message}`,
+  });
   switch (seen.kind) {
     case 'good':
-      return { word: 'UP', sentence: outcome.message };
+      return { word: 'ANSWERED', sentence: `ANSWERED: ${outcome.message}` };
     case 'impaired':
-      return { word: 'DEGRADED', sentence: because('It answers but is impaired', seen.reason, outcome) };
+      return because('DEGRADED', seen.reason);
     case 'failed':
-      return { word: 'DOWN', sentence: because('It counts as down', seen.reason, outcome) };
+      return because('FAILED', seen.reason);
     case 'none':
-    case 'missed': {
-      const reason = outcome.kind === 'inconclusive' ? outcome.reason : 'self-internal';
-      return { word: 'NO VERDICT', sentence: because('Nothing can be said of the target', reason, outcome) };
-    }
+    case 'missed':
+      return because('NO VERDICT', outcome.kind === 'inconclusive' ? outcome.reason : 'self-internal');
     default:
       return unreachable(seen);
   }
 }
 
-function because(what: string, reason: keyof typeof REASON_TEXT, { message }: Outcome): string {
-  return `${what} because ${REASON_TEXT[reason]} (${reason}): ${message}`;
-}
-
 function asText(plan: Plan, report: ProbeReport): string {
-  const { word, sentence } = explain(report.outcome, plan.policy);
+  const { sentence } = explain(report.outcome, plan.policy);
   const name = plan.target === plan.address ? plan.address : `${plan.target} at ${plan.address}`;
   const width = Math.max(...report.phases.map((phase) => phase.name.length), 5);
   const phases = report.phases.map((phase) => `  ${phase.name.padEnd(width)}  ${inMs(phase.durationMs)}`);
@@ -237,18 +238,18 @@ function asText(plan: Plan, report: ProbeReport): string {
     '',
     ...report.trail.map((line) => `  ${line}`),
     ...(report.trail.length > 0 ? [''] : []),
-    `${word}: ${sentence}`,
+    sentence,
   ].join('\n');
 }
 
 /** A phase may be far below a millisecond, as on loopback. */
 function inMs(durationMs: number): string {
-  return `${durationMs.toFixed(1).padStart(8)} ms`;
+  return `${durationMs.toFixed(durationMs < 10 ? 2 : 0).padStart(8)} ms`;
 }
 
 function asJson(plan: Plan, report: ProbeReport): string {
   const { word, sentence } = explain(report.outcome, plan.policy);
   const { target, address, module, prober } = plan;
-  const verdict = { state: word.toLowerCase().replace(' ', '-'), sentence };
+  const verdict = { kind: word.toLowerCase().replace(' ', '-'), sentence };
   return JSON.stringify({ target, address, module, prober: prober.name, verdict, ...report }, undefined, 2);
 }
