@@ -1,5 +1,5 @@
-import type { Answer } from 'dns-packet';
 import { isIPv6 } from 'node:net';
+import type { Answer } from 'dns-packet';
 import { redact } from '../lib/redact.ts';
 
 /**

@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { addCheck } from '../../src/cli/check.ts';
 import type { ProbeReport } from '../../src/core/outcome.ts';
 import type { Prober } from '../../src/probes/probe.ts';

@@ -1,12 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { MEASUREMENTS } from '../../src/core/measurements.ts';
 import { startBlackboxExporter } from '../tools/blackbox-exporter.ts';
 import { makeAuthority } from '../tools/certificates.ts';
 import { makeFolder, startServe } from '../tools/monitor-process.ts';
 import { canRun } from '../tools/programs.ts';
-import { type Case, CASES } from './agreement-cases.ts';
+import { CASES, type Case } from './agreement-cases.ts';
 import { startServers } from './agreement-servers.ts';
 
 const TOKEN = 'operator-token-of-the-agreement-suite';

@@ -1,7 +1,7 @@
-import { describe, expect, test } from '@jest/globals';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
+import { describe, expect, test } from '@jest/globals';
 import type { Answer } from 'dns-packet';
 import type { ProbeReport } from '../../src/core/outcome.ts';
 import { systemClock } from '../../src/lib/clock.ts';

@@ -1,4 +1,3 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
@@ -11,6 +10,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { REASONS } from '../../src/core/reason.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { Pinger, safeIntervalMs } from '../../src/probes/fping.ts';

@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { probers } from '../../src/probes/registry.ts';
 import { makeAuthority } from '../tools/certificates.ts';
 import { startFpingPeer, startTcpPeer, startUdpPeer } from './hostile-peer.ts';
