@@ -7,7 +7,7 @@ import { parseHostPort } from './address.ts';
 import { throwUnlessTimeout } from './deadline.ts';
 import { type DialResult, dial } from './dial.ts';
 import { faultOf } from './fault.ts';
-import { hangUp, waitForRefusal } from './linger.ts';
+import { hangUp, RefusalWatch } from './linger.ts';
 import type { Probe, ProbeContext, Prober, ProbeRequest } from './probe.ts';
 import { regexOption, RegexSearcher } from './regex.ts';
 import { type Report, reportFault } from './report.ts';
@@ -86,8 +86,10 @@ class TcpProbe implements Probe {
   private readonly options: TcpOptions;
   private readonly context: ProbeContext;
   private readonly client: ClientTls | undefined;
+  private readonly refusals: RefusalWatch;
 
   constructor(options: TcpOptions, context: ProbeContext, client: ClientTls | undefined) {
+    this.refusals = new RefusalWatch(context.clock);
     this.options = options;
     this.context = context;
     this.client = client;
@@ -136,9 +138,8 @@ class TcpProbe implements Probe {
     durationMs: number,
     signal: AbortSignal,
   ): Promise<ProbeReport> {
-    const { clock } = this.context;
     const connectMs = dialled.phases.find((phase) => phase.name === 'connect')?.durationMs ?? 0;
-    const refusal = await waitForRefusal(dialled.socket, connectMs, clock, signal);
+    const refusal = await this.refusals.wait(dialled.socket, connectMs, signal);
     if (signal.aborted) {
       dialled.socket.destroy();
       throwUnlessTimeout(signal);

@@ -7,7 +7,7 @@ import { throwUnlessTimeout } from './deadline.ts';
 import { dial } from './dial.ts';
 import { durationOption, readDurationOption } from './duration-option.ts';
 import { faultOf } from './fault.ts';
-import { hangUp, waitForRefusal } from './linger.ts';
+import { hangUp, RefusalWatch } from './linger.ts';
 import type { Probe, ProbeContext, Prober, ProbeRequest } from './probe.ts';
 import { reportFault } from './report.ts';
 import { ipOptions } from './resolve.ts';
@@ -56,12 +56,14 @@ class TlsProbe implements Probe {
   private readonly context: ProbeContext;
   private readonly client: ClientTls;
   private readonly warnBeforeMs: number;
+  private readonly refusals: RefusalWatch;
 
   constructor(options: TlsProberOptions, context: ProbeContext, client: ClientTls) {
     this.options = options;
     this.context = context;
     this.client = client;
     this.warnBeforeMs = readDurationOption(options.warn_before);
+    this.refusals = new RefusalWatch(context.clock);
   }
 
   async run(request: ProbeRequest, signal: AbortSignal): Promise<ProbeReport> {
@@ -76,7 +78,7 @@ class TlsProbe implements Probe {
     if (dialled.kind !== 'ok') return reportFault(dialled, durationMs, dialled);
     try {
       const connectMs = dialled.phases.find((phase) => phase.name === 'connect')?.durationMs ?? 0;
-      const refusal = await waitForRefusal(dialled.socket, connectMs, clock, signal);
+      const refusal = await this.refusals.wait(dialled.socket, connectMs, signal);
       if (signal.aborted) {
         dialled.socket.destroy();
         throwUnlessTimeout(signal);
