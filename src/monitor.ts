@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { isIPv6 } from 'node:net';
+import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { schedule } from 'node-cron';
@@ -11,9 +12,10 @@ import { TargetColumns } from './core/columns.ts';
 import type { JournalEvent, TargetStateChanged } from './core/events.ts';
 import { restoreHealth } from './core/health.ts';
 import { restoreIncidents } from './core/incidents.ts';
-import { Engine, type Restore } from './engine/engine.ts';
+import { CalmMode } from './engine/calm-mode.ts';
 import { Ledger } from './engine/ledger.ts';
-import { ModuleSet } from './engine/module-set.ts';
+import { readMaxOpenFiles, resolveLimits } from './engine/limits.ts';
+import { EnginePool, type Restore } from './engine/pool.ts';
 import { FeedHub } from './feed/hub.ts';
 import { makeSnapshot } from './feed/snapshot.ts';
 import { attachSocketFeed } from './feed/socket-feed.ts';
@@ -32,6 +34,7 @@ import { isLoopback, parseListen } from './settings/listen.ts';
 import type { loadSettings } from './settings/load-settings.ts';
 import {
   formatProblem,
+  type Limits,
   type ListenAddress,
   type Settings,
   type SettingsProblem,
@@ -46,6 +49,11 @@ export interface MonitorDependencies {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
+/** What a probing thread runs: the sources as they are, or the same file compiled. */
+const ENGINE_FILE = new URL(
+  import.meta.url.endsWith('.ts') ? './engine-worker.ts' : './engine-worker.js',
+  import.meta.url,
+);
 /** Once an hour the journal's head goes to the log: kept elsewhere, it shows a journal that was written anew. */
 const NOTE_HEAD_AT = '0 * * * *';
 
@@ -96,10 +104,7 @@ async function assemble(
 ): Promise<Omit<Monitor, typeof Symbol.asyncDispose>> {
   const { clock, probers, version } = dependencies;
   let settings = first;
-  const modules = stack.use(new ModuleSet(probers, clock));
-  await modules.open(settings);
   const server = stack.use(makeServer());
-
   const journal = stack.use(await openJournal(settings.dataDir, clock, log));
   const board = new Board();
   const heads = journal.heads();
@@ -137,11 +142,24 @@ async function assemble(
     clock,
   );
   stack.use(metrics);
-  const engine = new Engine(columns, settings.limits, clock, {
-    changed: (change) => ledger.recordChange(change),
-    probed: (kind, reason, latenessMs) => metrics.recordProbe(kind, reason, latenessMs),
+  const engine = new EnginePool(columns, {
+    file: ENGINE_FILE,
+    threads: settings.limits.threads ?? Math.max(1, availableParallelism() - 1),
+    limits: boundsOf(settings, log),
+    clock,
+    listener: {
+      changed: (change) => ledger.recordChange(change),
+      probed: (kind, reason, latenessMs) => metrics.recordProbe(kind, reason, latenessMs),
+      threadLost: (error) =>
+        log.error(
+          { event: 'engine.thread-lost', err: error },
+          'a probing thread ended and was started again',
+        ),
+    },
   });
   stack.use(engine);
+  await engine.open(settings);
+  const calm = stack.use(new CalmMode(clock, (pace) => engine.setPace(pace)));
 
   const source = {
     journal,
@@ -156,9 +174,12 @@ async function assemble(
   const authenticator = makeAuthenticator(() => settings.tokens, clock);
   stack.use(attachSocketFeed(server, hub, authenticator.authenticate));
 
-  const watch = () => engine.watch(settings.estate, modules.running, settings.limits, restoreFrom(board));
+  const watch = () => {
+    engine.watch(settings, boundsOf(settings, log), restoreFrom(board));
+    calm.set(settings.calmUntilMs);
+  };
   const reload = serialised(async () => {
-    const loaded = await openAnew(load, modules);
+    const loaded = await openAnew(load, engine);
     metrics.recordReload(loaded.ok);
     if (!loaded.ok) {
       const problems = loaded.error.map(formatProblem);
@@ -199,6 +220,7 @@ async function assemble(
     probe: (module, request, signal) => engine.probeOnce(module, request, signal),
     reload,
     readiness: () => readinessOf(ledger),
+    calm,
   });
   server.on('request', app);
   await listen(server, settings.listen);
@@ -211,6 +233,13 @@ async function assemble(
   });
   stack.defer(() => noteHead.destroy());
   return { url: urlOf(server, settings.listen.host), reload };
+}
+
+/** The bounds in force; tells when the system allows less than the estate may need. */
+function boundsOf(settings: Settings, log: Logger): Limits {
+  const { limits, warning } = resolveLimits(settings, readMaxOpenFiles());
+  if (warning !== undefined) log.warn({ event: 'limits.descriptors', ...limits }, warning);
+  return limits;
 }
 
 async function openJournal(dataDir: string, clock: Clock, log: Logger): Promise<SqliteJournal> {
@@ -250,11 +279,11 @@ function endWhatIsGone(head: JournalEvent, { estate }: Settings, ledger: Ledger,
   ledger.record({ ...rest, from: head.to, to: 'unknown', atMs: nowMs, sinceMs: nowMs, message });
 }
 
-async function openAnew(load: Load, modules: ModuleSet): ReturnType<Load> {
+async function openAnew(load: Load, engine: EnginePool): ReturnType<Load> {
   const loaded = await load();
   if (!loaded.ok) return loaded;
   try {
-    await modules.open(loaded.value);
+    await engine.open(loaded.value);
     return loaded;
   } catch (error) {
     if (!(error instanceof ProberUnavailable)) throw error;

@@ -1,6 +1,13 @@
 import type { Target } from '../estate/estate.ts';
 import type { TargetId } from '../estate/ids.ts';
-import { type Health, STATES, type Severity, type State } from './health.ts';
+import {
+  type Health,
+  type MutableHealth,
+  STATES,
+  type Severity,
+  type State,
+  UNKNOWN_HEALTH,
+} from './health.ts';
 import type { Sample } from './measurements.ts';
 import { type AnyReason, REASONS, SELF_REASONS } from './reason.ts';
 
@@ -11,37 +18,137 @@ const CODE_OF_REASON = new Map(REASON_CODES.map((reason, code) => [reason, code]
 /** The last probe's success: `NEVER` until one has run. */
 export const NEVER = 255;
 
-/**
- * What the hot path knows of every target, one row a target, a struct of arrays. The engine alone writes; metrics
- * and API read. A row is found by slot; a slot is reused after its target is gone, so check `targetAt` again
- * after every await.
- */
-export class TargetColumns {
-  /** 1 the last probe answered (also when degraded), 0 it failed, `NEVER` none yet. */
-  success = new Uint8Array(0);
-  /** The last probe's duration. Unit: ms. */
-  durationMs = new Float64Array(0);
-  /** When the last conclusive probe ended. Epoch ms, UTC; 0 none yet. */
-  lastRunAtMs = new Float64Array(0);
-  /** The same on the monotonic clock, for staleness; at first, when the target was added. */
-  lastRunMonotonicMs = new Float64Array(0);
-  /** When the confirmed state began. Epoch ms, UTC. */
-  sinceMs = new Float64Array(0);
-  /** When the change now under way was first seen. Epoch ms, UTC; 0 none under way. */
-  changingSinceMs = new Float64Array(0);
-  /** Grows each time the slot's target changes, so that what was derived from it can be made anew. */
-  generation = new Uint32Array(0);
+/** So many targets fit. Memory is taken only for rows that are used. */
+export const MAX_TARGETS = 1 << 20;
+/** Bytes a row: 5 doubles, 1 word, 10 bytes. */
+const DOUBLES = 5;
+const BYTES = 10;
+const ROW_BYTES = DOUBLES * 8 + 4 + BYTES;
 
-  private state = new Uint8Array(0);
-  private reason = new Uint8Array(0);
-  private lastReason = new Uint8Array(0);
-  private severity = new Uint8Array(0);
-  private failedStreak = new Uint8Array(0);
-  private badStreak = new Uint8Array(0);
-  private answeredStreak = new Uint8Array(0);
-  private goodStreak = new Uint8Array(0);
-  private flips = new Uint32Array(0);
-  private flapping = new Uint8Array(0);
+/**
+ * The results of every target, one row a target, a struct of arrays on shared memory: the thread that probes a target
+ * writes its row, any thread reads it without a message. Each value is whole when read; two values of a row may be of
+ * two probes in a row.
+ */
+export class HotColumns {
+  /** What another thread needs to make the same columns. */
+  readonly memory: SharedArrayBuffer;
+  /** 1 the last probe answered (also when degraded), 0 it failed, `NEVER` none yet. */
+  readonly success: Uint8Array;
+  /** The last probe's duration. Unit: ms. */
+  readonly durationMs: Float64Array;
+  /** When the last conclusive probe ended. Epoch ms, UTC; 0 none yet. */
+  readonly lastRunAtMs: Float64Array;
+  /** The same on the monotonic clock, for staleness; at first, when the target was added. */
+  readonly lastRunMonotonicMs: Float64Array;
+  /** When the confirmed state began. Epoch ms, UTC. */
+  readonly sinceMs: Float64Array;
+  /** When the change now under way was first seen. Epoch ms, UTC; 0 none under way. */
+  readonly changingSinceMs: Float64Array;
+
+  private readonly state: Uint8Array;
+  private readonly reason: Uint8Array;
+  private readonly lastReason: Uint8Array;
+  private readonly severity: Uint8Array;
+  private readonly failedStreak: Uint8Array;
+  private readonly badStreak: Uint8Array;
+  private readonly answeredStreak: Uint8Array;
+  private readonly goodStreak: Uint8Array;
+  private readonly flips: Uint32Array;
+  private readonly flapping: Uint8Array;
+
+  constructor(memory = new SharedArrayBuffer(MAX_TARGETS * ROW_BYTES)) {
+    this.memory = memory;
+    const rows = Math.floor(memory.byteLength / ROW_BYTES);
+    const doubles = (index: number) => new Float64Array(memory, index * 8 * rows, rows);
+    const bytes = (index: number) => new Uint8Array(memory, (DOUBLES * 8 + 4 + index) * rows, rows);
+    this.durationMs = doubles(0);
+    this.lastRunAtMs = doubles(1);
+    this.lastRunMonotonicMs = doubles(2);
+    this.sinceMs = doubles(3);
+    this.changingSinceMs = doubles(4);
+    this.flips = new Uint32Array(memory, DOUBLES * 8 * rows, rows);
+    this.success = bytes(0);
+    this.state = bytes(1);
+    this.reason = bytes(2);
+    this.lastReason = bytes(3);
+    this.severity = bytes(4);
+    this.failedStreak = bytes(5);
+    this.badStreak = bytes(6);
+    this.answeredStreak = bytes(7);
+    this.goodStreak = bytes(8);
+    this.flapping = bytes(9);
+  }
+
+  stateAt(slot: number): State {
+    return STATES[this.state[slot] ?? 0] ?? 'unknown';
+  }
+
+  /** Why the confirmed state is not `up`. */
+  reasonAt(slot: number): AnyReason | undefined {
+    return REASON_CODES[this.reason[slot] ?? 0];
+  }
+
+  /** Why the last probe was not well, whatever is confirmed; undefined when it was. */
+  lastReasonAt(slot: number): AnyReason | undefined {
+    return REASON_CODES[this.lastReason[slot] ?? 0];
+  }
+
+  isFlappingAt(slot: number): boolean {
+    return this.flapping[slot] === 1;
+  }
+
+  /** Copies the row's health into `health`. */
+  readHealth(slot: number, health: MutableHealth): void {
+    health.state = this.stateAt(slot);
+    health.reason = this.reasonAt(slot);
+    health.severity = (this.severity[slot] ?? 0) as Severity;
+    health.failedStreak = this.failedStreak[slot] ?? 0;
+    health.badStreak = this.badStreak[slot] ?? 0;
+    health.answeredStreak = this.answeredStreak[slot] ?? 0;
+    health.goodStreak = this.goodStreak[slot] ?? 0;
+    health.flips = this.flips[slot] ?? 0;
+    health.flapping = this.isFlappingAt(slot);
+  }
+
+  setHealth(slot: number, health: Health): void {
+    this.state[slot] = STATES.indexOf(health.state);
+    this.reason[slot] = CODE_OF_REASON.get(health.reason) ?? 0;
+    this.severity[slot] = health.severity;
+    this.failedStreak[slot] = health.failedStreak;
+    this.badStreak[slot] = health.badStreak;
+    this.answeredStreak[slot] = health.answeredStreak;
+    this.goodStreak[slot] = health.goodStreak;
+    this.flips[slot] = health.flips;
+    this.flapping[slot] = health.flapping ? 1 : 0;
+  }
+
+  /** Records why the last probe was not well. */
+  setLastReason(slot: number, reason: AnyReason | undefined): void {
+    this.lastReason[slot] = CODE_OF_REASON.get(reason) ?? 0;
+  }
+
+  /** Makes the row new: `health`, and no probe yet. */
+  resetRow(slot: number, health: Health, nowMonotonicMs: number, sinceMs: number): void {
+    this.success[slot] = NEVER;
+    this.durationMs[slot] = 0;
+    this.lastRunAtMs[slot] = 0;
+    this.lastRunMonotonicMs[slot] = nowMonotonicMs;
+    this.sinceMs[slot] = sinceMs;
+    this.changingSinceMs[slot] = 0;
+    this.setHealth(slot, health);
+    this.setLastReason(slot, undefined);
+  }
+}
+
+/**
+ * The hot columns with what the main thread knows besides: which target has which row, and texts. A row is found by
+ * slot; a slot is reused after its target is gone, so check `targetAt` again after every await.
+ */
+export class TargetColumns extends HotColumns {
+  /** Grows each time the slot's target changes, so that what was derived from it can be made anew. */
+  readonly generation: number[] = [];
+
   private readonly messages: string[] = [];
   private readonly samples: (readonly Sample[])[] = [];
   private readonly targets: (Target | undefined)[] = [];
@@ -67,23 +174,13 @@ export class TargetColumns {
     return this.targets[slot];
   }
 
-  stateAt(slot: number): State {
-    return STATES[this.state[slot] ?? 0] ?? 'unknown';
-  }
-
-  /** Why the confirmed state is not `up`. */
-  reasonAt(slot: number): AnyReason | undefined {
-    return REASON_CODES[this.reason[slot] ?? 0];
-  }
-
-  /** Why the last probe was not well, whatever is confirmed; undefined when it was. */
-  lastReasonAt(slot: number): AnyReason | undefined {
-    return REASON_CODES[this.lastReason[slot] ?? 0];
-  }
-
-  /** The last probe's sentence. */
+  /** The sentence of the last probe that changed what is wrong with the target. */
   messageAt(slot: number): string {
     return this.messages[slot] ?? '';
+  }
+
+  setMessage(slot: number, message: string): void {
+    this.messages[slot] = message;
   }
 
   /** The last conclusive probe's measurements, for modules that export them. */
@@ -91,41 +188,7 @@ export class TargetColumns {
     return this.samples[slot] ?? [];
   }
 
-  isFlappingAt(slot: number): boolean {
-    return this.flapping[slot] === 1;
-  }
-
-  healthAt(slot: number): Health {
-    const reason = this.reasonAt(slot);
-    return {
-      state: this.stateAt(slot),
-      severity: (this.severity[slot] ?? 0) as Severity,
-      failedStreak: this.failedStreak[slot] ?? 0,
-      badStreak: this.badStreak[slot] ?? 0,
-      answeredStreak: this.answeredStreak[slot] ?? 0,
-      goodStreak: this.goodStreak[slot] ?? 0,
-      flips: this.flips[slot] ?? 0,
-      flapping: this.isFlappingAt(slot),
-      ...(reason === undefined ? {} : { reason }),
-    };
-  }
-
-  setHealth(slot: number, health: Health): void {
-    this.state[slot] = STATES.indexOf(health.state);
-    this.reason[slot] = CODE_OF_REASON.get(health.reason) ?? 0;
-    this.severity[slot] = health.severity;
-    this.failedStreak[slot] = health.failedStreak;
-    this.badStreak[slot] = health.badStreak;
-    this.answeredStreak[slot] = health.answeredStreak;
-    this.goodStreak[slot] = health.goodStreak;
-    this.flips[slot] = health.flips;
-    this.flapping[slot] = health.flapping ? 1 : 0;
-  }
-
-  /** Records why the last probe was not well, and its sentence. */
-  setLast(slot: number, reason: AnyReason | undefined, message: string, samples: readonly Sample[]): void {
-    this.lastReason[slot] = CODE_OF_REASON.get(reason) ?? 0;
-    this.messages[slot] = message;
+  setSamples(slot: number, samples: readonly Sample[]): void {
     this.samples[slot] = samples;
   }
 
@@ -133,17 +196,12 @@ export class TargetColumns {
   add(target: Target, health: Health, nowMonotonicMs: number, sinceMs: number): number {
     if (this.slots.has(target.id)) throw new Error(`target ${target.id} is present already`);
     const slot = this.free.pop() ?? this.targets.length;
-    if (slot >= this.success.length) this.grow(Math.max(64, slot * 2));
+    if (slot >= this.success.length) throw new Error(`more than ${this.success.length} targets`);
     this.targets[slot] = target;
     this.slots.set(target.id, slot);
-    this.success[slot] = NEVER;
-    this.durationMs[slot] = 0;
-    this.lastRunAtMs[slot] = 0;
-    this.lastRunMonotonicMs[slot] = nowMonotonicMs;
-    this.sinceMs[slot] = sinceMs;
-    this.changingSinceMs[slot] = 0;
-    this.setHealth(slot, health);
-    this.setLast(slot, undefined, '', []);
+    this.resetRow(slot, health, nowMonotonicMs, sinceMs);
+    this.setMessage(slot, '');
+    this.setSamples(slot, []);
     this.generation[slot] = (this.generation[slot] ?? 0) + 1;
     return slot;
   }
@@ -155,40 +213,25 @@ export class TargetColumns {
     this.generation[slot] = (this.generation[slot] ?? 0) + 1;
   }
 
-  /** Frees the slot. */
+  /** Takes the target out of its slot, which stays empty until `release`. */
   remove(slot: number): void {
     const target = this.targets[slot];
     if (target === undefined) throw new Error(`slot ${slot} is free`);
     this.slots.delete(target.id);
     this.targets[slot] = undefined;
-    this.setLast(slot, undefined, '', []);
+    this.setMessage(slot, '');
+    this.setSamples(slot, []);
+  }
+
+  /** Lets an emptied slot be used again: nobody writes to its row any more. */
+  release(slot: number): void {
+    if (this.targets[slot] !== undefined) throw new Error(`slot ${slot} is in use`);
     this.free.push(slot);
   }
 
-  private grow(capacity: number): void {
-    const widen = <Column extends Uint8Array | Uint32Array | Float64Array>(
-      from: Column,
-      to: Column,
-    ): Column => {
-      to.set(from);
-      return to;
-    };
-    this.success = widen(this.success, new Uint8Array(capacity));
-    this.durationMs = widen(this.durationMs, new Float64Array(capacity));
-    this.lastRunAtMs = widen(this.lastRunAtMs, new Float64Array(capacity));
-    this.lastRunMonotonicMs = widen(this.lastRunMonotonicMs, new Float64Array(capacity));
-    this.sinceMs = widen(this.sinceMs, new Float64Array(capacity));
-    this.changingSinceMs = widen(this.changingSinceMs, new Float64Array(capacity));
-    this.generation = widen(this.generation, new Uint32Array(capacity));
-    this.state = widen(this.state, new Uint8Array(capacity));
-    this.reason = widen(this.reason, new Uint8Array(capacity));
-    this.lastReason = widen(this.lastReason, new Uint8Array(capacity));
-    this.severity = widen(this.severity, new Uint8Array(capacity));
-    this.failedStreak = widen(this.failedStreak, new Uint8Array(capacity));
-    this.badStreak = widen(this.badStreak, new Uint8Array(capacity));
-    this.answeredStreak = widen(this.answeredStreak, new Uint8Array(capacity));
-    this.goodStreak = widen(this.goodStreak, new Uint8Array(capacity));
-    this.flips = widen(this.flips, new Uint32Array(capacity));
-    this.flapping = widen(this.flapping, new Uint8Array(capacity));
+  healthAt(slot: number): Health {
+    const health = { ...UNKNOWN_HEALTH };
+    this.readHealth(slot, health);
+    return health;
   }
 }

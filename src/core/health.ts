@@ -32,8 +32,8 @@ export type Observation =
  */
 export interface Health {
   readonly state: State;
-  /** Why it is not `up`; absent when `up` or never judged. While `down`, the latest failure's. */
-  readonly reason?: AnyReason;
+  /** Why it is not `up`; undefined when `up` or never judged. While `down`, the latest failure's. */
+  readonly reason: AnyReason | undefined;
   readonly severity: Severity;
   readonly failedStreak: number;
   readonly badStreak: number;
@@ -57,6 +57,7 @@ export interface Transition {
 
 export const UNKNOWN_HEALTH: Health = {
   state: 'unknown',
+  reason: undefined,
   severity: 0,
   failedStreak: 0,
   badStreak: 0,
@@ -68,8 +69,11 @@ export const UNKNOWN_HEALTH: Health = {
 
 /** A health to continue from after a restart: the confirmed state, with no probe seen yet. */
 export function restoreHealth(state: State, reason?: AnyReason): Health {
-  return { ...UNKNOWN_HEALTH, state, ...(reason === undefined ? {} : { reason }) };
+  return { ...UNKNOWN_HEALTH, state, reason };
 }
+
+const GOOD: Observation = { kind: 'good' };
+const NONE: Observation = { kind: 'none' };
 
 /** What `outcome` means under `policy`. A slow answer is impaired; an inconclusive probe means nothing. */
 export function observe(outcome: Outcome, policy: Policy): Observation {
@@ -77,13 +81,13 @@ export function observe(outcome: Outcome, policy: Policy): Observation {
     case 'answered':
       return policy.slowAfterMs !== undefined && outcome.durationMs > policy.slowAfterMs
         ? { kind: 'impaired', reason: 'slow' }
-        : { kind: 'good' };
+        : GOOD;
     case 'degraded':
       return { kind: 'impaired', reason: outcome.reason };
     case 'failed':
       return { kind: 'failed', reason: outcome.reason };
     case 'inconclusive':
-      return { kind: 'none' };
+      return NONE;
     default:
       return unreachable(outcome);
   }
@@ -94,25 +98,32 @@ export function observe(outcome: Outcome, policy: Policy): Observation {
  * Pure; takes no time, so that a clock that jumps changes nothing.
  */
 export function step(health: Health, seen: Observation, policy: Policy): readonly [Health, Transition?] {
-  if (seen.kind === 'none') return [health];
-  if (seen.kind === 'missed')
-    return confirm({ ...UNKNOWN_HEALTH, state: health.state }, 'unknown', seen.reason);
+  const next = { ...health };
+  const transition = advance(next, seen, policy);
+  return transition === undefined ? [next] : [next, transition];
+}
 
+/** Health that is written over, so that the hot path allocates nothing. */
+export type MutableHealth = { -readonly [Part in keyof Health]: Health[Part] };
+
+/** `step` in place: the one definition of it. */
+export function advance(health: MutableHealth, seen: Observation, policy: Policy): Transition | undefined {
+  if (seen.kind === 'none') return undefined;
+  if (seen.kind === 'missed') {
+    forget(health);
+    return confirm(health, 'unknown', seen.reason);
+  }
   const severity = SEVERITY[seen.kind];
-  const flips = nextFlips(health, severity);
-  const next: Health = {
-    ...health,
-    severity,
-    failedStreak: severity === 3 ? grow(health.failedStreak) : 0,
-    badStreak: severity >= 2 ? grow(health.badStreak) : 0,
-    answeredStreak: severity <= 2 ? grow(health.answeredStreak) : 0,
-    goodStreak: severity === 1 ? grow(health.goodStreak) : 0,
-    flips,
-    flapping: isFlapping(flips, health.flapping),
-  };
-  const to = decideState(next, policy);
+  health.flips = nextFlips(health, severity);
+  health.severity = severity;
+  health.failedStreak = severity === 3 ? grow(health.failedStreak) : 0;
+  health.badStreak = severity >= 2 ? grow(health.badStreak) : 0;
+  health.answeredStreak = severity <= 2 ? grow(health.answeredStreak) : 0;
+  health.goodStreak = severity === 1 ? grow(health.goodStreak) : 0;
+  health.flapping = isFlapping(health.flips, health.flapping);
+  const to = decideState(health, policy);
   const tellsWhy = seen.kind === 'failed' || (seen.kind === 'impaired' && to !== 'down');
-  return confirm(next, to, tellsWhy ? seen.reason : health.reason);
+  return confirm(health, to, tellsWhy ? seen.reason : health.reason);
 }
 
 /** Whether a change is on its way and worth a fast re-probe. A flapping target is not: it would never stop. */
@@ -143,12 +154,23 @@ function decideState(health: Health, policy: Policy): State {
   return isImpaired ? 'degraded' : state;
 }
 
-function confirm(health: Health, to: State, reason: AnyReason | undefined): readonly [Health, Transition?] {
-  const { reason: _, ...rest } = health;
-  const why = to === 'up' || reason === undefined ? {} : { reason };
-  const next: Health = { ...rest, state: to, ...why };
-  if (to === health.state) return [next];
-  return [next, { from: health.state, to, flapping: health.flapping, ...why }];
+function confirm(health: MutableHealth, to: State, reason: AnyReason | undefined): Transition | undefined {
+  const from = health.state;
+  health.state = to;
+  health.reason = to === 'up' ? undefined : reason;
+  if (to === from) return undefined;
+  return {
+    from,
+    to,
+    flapping: health.flapping,
+    ...(health.reason === undefined ? {} : { reason: health.reason }),
+  };
+}
+
+/** All but the confirmed state: what was seen before a gap says nothing of what comes after it. */
+function forget(health: MutableHealth): void {
+  const { state } = health;
+  Object.assign(health, UNKNOWN_HEALTH, { state });
 }
 
 function grow(streak: number): number {

@@ -1,18 +1,17 @@
-import type { TargetColumns } from '../core/columns.ts';
+import type { HotColumns } from '../core/columns.ts';
 import {
-  type Health,
+  advance,
   isSoft,
+  type MutableHealth,
   type Observation,
   observe,
-  step,
   type Transition,
   UNKNOWN_HEALTH,
 } from '../core/health.ts';
 import type { Outcome, ProbeReport } from '../core/outcome.ts';
 import { type AnyReason, REASON_TEXT, SELF_REASONS, type SelfReason } from '../core/reason.ts';
 import { nextDue, phaseOf } from '../core/schedule.ts';
-import type { Estate, Target } from '../estate/estate.ts';
-import { type TargetId, toTargetId } from '../estate/ids.ts';
+import type { Target } from '../estate/estate.ts';
 import { type Clock, repeat } from '../lib/clock.ts';
 import { formatDuration } from '../lib/duration.ts';
 import { unreachable } from '../lib/unreachable.ts';
@@ -39,14 +38,28 @@ export interface TargetChange {
   readonly sinceMs: number;
 }
 
-/** Told of what happens, at once and in order. Neither may throw nor take long: probing waits for nobody. */
+/** The same from a thread that tells rows and not targets. */
+export type SlotChange = Omit<TargetChange, 'target'> & { readonly slot: number };
+
+/** Told of what happens, at once and in order. None may throw nor take long: probing waits for nobody. */
 export interface EngineListener {
-  changed(change: TargetChange): void;
+  changed(change: SlotChange): void;
   probed(kind: Outcome['kind'], reason: AnyReason | undefined, latenessMs: number): void;
+  /** The last probe is not well for another reason than the one before, or is well again. */
+  reasonChanged(slot: number, message: string): void;
+  /** A probe of a module with detailed metrics ended. */
+  sampled(slot: number, samples: ProbeReport['samples']): void;
 }
 
-/** What a target starts with: its confirmed state from before the restart, or unknown. */
-export type Restore = (target: TargetId) => { readonly health: Health; readonly sinceMs: number } | undefined;
+/** What to watch from now on, beyond what is watched already. */
+export interface Assignment {
+  readonly put: readonly { readonly slot: number; readonly target: Target }[];
+  readonly drop: readonly number[];
+  readonly modules: ReadonlyMap<string, RunningModule>;
+  readonly limits: Limits;
+  /** 1 ordinarily; 4 probes at a quarter of the rate. Intervals are multiplied by it. 1 or more. */
+  readonly pace: number;
+}
 
 /** How often the wheel turns and how often targets not probed lately are looked for. Unit: ms. */
 const TURN_MS = 10;
@@ -56,31 +69,34 @@ const STALL_MS = 200;
 /** How soon to try again when an extra probe is in the way of a scheduled one. Unit: ms. */
 const EXTRA_WAIT_MS = 100;
 /** A target with no verdict for so many intervals is unknown. */
-const STALE_AFTER_INTERVALS = 3;
+export const STALE_AFTER_INTERVALS = 3;
 /** A sweep that comes this late means that we were stopped, not the targets. Unit: ms. */
 const STOPPED_AFTER_MS = 5_000;
 
 /**
- * Runs the estate's probes: when each is due, how many at once, outcome → health → columns → listener. It knows
- * nothing of storing or telling. One probe is in flight per target; a probe that starts late or takes long moves
- * no later one.
+ * Runs the probes of the targets assigned to it: when each is due, how many at once, outcome → health → columns →
+ * listener. It knows nothing of storing or telling. One probe is in flight per target; a probe that starts late or
+ * takes long moves no later one. Several engines may share the columns, each with rows of its own.
  */
 export class Engine implements AsyncDisposable {
-  readonly columns: TargetColumns;
+  private readonly columns: HotColumns;
   private readonly clock: Clock;
   private readonly listener: EngineListener;
   private readonly wheel: TimingWheel;
   private readonly admission: Admission;
   private readonly stop = new AbortController();
-  private readonly flights = new Map<TargetId, Flight>();
-  private modules: ReadonlyMap<string, RunningModule> = new Map();
+  private readonly targets: (Target | undefined)[] = [];
+  private readonly flights = new Map<string, Flight>();
+  private readonly health: MutableHealth = { ...UNKNOWN_HEALTH };
   private readonly turns: Disposable;
+  private modules: ReadonlyMap<string, RunningModule> = new Map();
+  private pace = 1;
   private turnedAtMs: number;
   private sweptAtMs: number;
-  /** How long this process has been kept from running, over all. Unit: ms. */
+  /** How long this thread has been kept from running, over all. Unit: ms. */
   private stalledMs = 0;
 
-  constructor(columns: TargetColumns, limits: Limits, clock: Clock, listener: EngineListener) {
+  constructor(columns: HotColumns, limits: Limits, clock: Clock, listener: EngineListener) {
     this.columns = columns;
     this.clock = clock;
     this.listener = listener;
@@ -101,22 +117,26 @@ export class Engine implements AsyncDisposable {
   }
 
   /**
-   * Watches `estate` from now on. Targets that stay as they are keep their state and their place in the schedule;
-   * changed ones keep their state; new ones start as `restore` says; gone ones end as `unknown`.
+   * Takes on what has changed. Targets that are not named keep their place in the schedule, unless their module's
+   * interval or the pace changed; the rows of new ones are made before this is called.
    */
-  watch(estate: Estate, modules: ReadonlyMap<string, RunningModule>, limits: Limits, restore: Restore): void {
+  assign({ put, drop, modules, limits, pace }: Assignment): void {
     const before = this.modules;
+    const isNewPace = pace !== this.pace;
     this.modules = modules;
+    this.pace = pace;
     this.admission.setLimits(limits);
-    for (let slot = 0; slot < this.columns.slotCount; slot++) {
-      const target = this.columns.targetAt(slot);
-      if (target !== undefined && !estate.targets.has(target.id)) this.drop(slot, target);
+    for (const slot of drop) this.drop(slot);
+    for (const { slot, target } of put) {
+      this.drop(slot);
+      this.targets[slot] = target;
+      this.scheduleGrid(slot, target);
     }
-    for (const target of estate.targets.values()) {
-      const running = this.moduleOf(target);
-      const slot = this.columns.slotOf(target.id);
-      if (slot === undefined) this.adopt(target, running.module, restore(target.id));
-      else this.update(slot, target, running.module, before.get(target.module)?.module);
+    for (const [slot, target] of this.targets.entries()) {
+      if (target === undefined) continue;
+      const old = before.get(target.module)?.module.intervalMs;
+      const isNewInterval = old !== undefined && old !== modules.get(target.module)?.module.intervalMs;
+      if (isNewPace || isNewInterval) this.scheduleGrid(slot, target);
     }
   }
 
@@ -127,21 +147,19 @@ export class Engine implements AsyncDisposable {
   async probeOnce(
     module: string,
     request: ProbeRequest,
+    target: Target | undefined,
     signal: AbortSignal,
   ): Promise<ProbeReport | undefined> {
     const running = this.modules.get(module);
     if (running === undefined) return undefined;
-    const id = toTargetId(request.targetId);
+    const id = request.targetId;
     for (let other = this.flights.get(id); other !== undefined; other = this.flights.get(id))
       await other.done;
     signal.throwIfAborted();
     const report = Promise.withResolvers<ProbeReport>();
     const abort = new AbortController();
-    const flight: Flight = { abort, isExtra: true, done: report.promise.then(nothing, nothing) };
-    this.flights.set(id, flight);
-    const slot = this.columns.slotOf(id);
-    const store = slot === undefined ? undefined : this.columns.targetAt(slot)?.store;
-    this.admission.request(store, slot !== undefined && this.columns.success[slot] === 0, (release) => {
+    this.flights.set(id, { abort, isExtra: true, done: report.promise.then(nothing, nothing) });
+    this.admission.request(target === undefined ? {} : placeOf(target), false, (release) => {
       running.probe
         .run(request, AbortSignal.any([signal, abort.signal]))
         .finally(() => {
@@ -162,32 +180,12 @@ export class Engine implements AsyncDisposable {
     await Promise.all(flights.map((flight) => flight.done));
   }
 
-  private adopt(target: Target, module: Module, from: ReturnType<Restore>): void {
-    const now = this.clock.monotonicMs();
-    const health = from?.health ?? UNKNOWN_HEALTH;
-    const slot = this.columns.add(target, health, now, from?.sinceMs ?? this.clock.nowMs());
-    this.wheel.schedule(slot, nextDue(phaseOf(target.id, module.intervalMs), module.intervalMs, now));
-  }
-
-  private update(slot: number, target: Target, module: Module, oldModule: Module | undefined): void {
-    const old = this.columns.targetAt(slot);
-    if (old !== target) this.columns.replace(slot, target);
-    const isMoved = old?.address !== target.address || old.module !== target.module;
-    if (!isMoved && oldModule?.intervalMs === module.intervalMs) return;
-    const now = this.clock.monotonicMs();
-    this.wheel.schedule(slot, nextDue(phaseOf(target.id, module.intervalMs), module.intervalMs, now));
-  }
-
-  private drop(slot: number, target: Target): void {
-    const state = this.columns.stateAt(slot);
+  private drop(slot: number): void {
+    const target = this.targets[slot];
+    if (target === undefined) return;
+    this.targets[slot] = undefined;
     this.wheel.cancel(slot);
     this.flights.get(target.id)?.abort.abort(new DOMException('the target is gone', 'AbortError'));
-    this.columns.remove(slot);
-    if (state === 'unknown') return;
-    const transition: Transition = { from: state, to: 'unknown', flapping: false };
-    const nowMs = this.clock.nowMs();
-    const message = 'It is no longer watched: the configuration does not name it any more.';
-    this.listener.changed({ target, transition, message, atMs: nowMs, sinceMs: nowMs });
   }
 
   private turn(): void {
@@ -200,18 +198,18 @@ export class Engine implements AsyncDisposable {
   }
 
   private due(slot: number, dueMs: number): void {
-    const target = this.columns.targetAt(slot);
+    const target = this.targets[slot];
     if (target === undefined || this.stop.signal.aborted) return;
     const running = this.moduleOf(target);
-    this.wheel.schedule(slot, this.gridAfter(target, running.module, this.clock.monotonicMs()));
+    this.scheduleGrid(slot, target);
     const inTheWay = this.flights.get(target.id);
     if (inTheWay?.isExtra === true) this.wheel.schedule(slot, this.clock.monotonicMs() + EXTRA_WAIT_MS);
     if (inTheWay !== undefined) return;
-    const flight: Flight = { abort: new AbortController(), isExtra: false, done: Promise.resolve() };
+    const flight: Flight = { abort: new AbortController(), isExtra: false, done: DONE };
     this.flights.set(target.id, flight);
     const isDark = this.columns.success[slot] === 0;
-    this.admission.request(target.store, isDark, (release) => {
-      flight.done = this.fly(target, running, flight.abort, dueMs).finally(() => {
+    this.admission.request(placeOf(target), isDark, (release) => {
+      flight.done = this.fly(slot, target, running, flight.abort, dueMs).finally(() => {
         this.flights.delete(target.id);
         release();
       });
@@ -220,6 +218,7 @@ export class Engine implements AsyncDisposable {
 
   /** One probe from start to verdict. Rejects never: a fault of a prober's own code is inconclusive. */
   private async fly(
+    slot: number,
     target: Target,
     running: RunningModule,
     abort: AbortController,
@@ -232,91 +231,89 @@ export class Engine implements AsyncDisposable {
       abort.abort(new DOMException('the probe took too long', 'TimeoutError')),
     );
     const seen = await runProbe(running.probe, target, abort.signal);
-    if (seen === undefined) return;
+    if (seen === undefined || this.targets[slot] !== target) return;
     const stalledMs = this.stalledMs - stalledBeforeMs;
     const report = unlessLate(seen, running.module, abort.signal.aborted, stalledMs);
-    const slot = this.columns.slotOf(target.id);
-    if (slot === undefined || this.columns.targetAt(slot)?.address !== target.address) return;
     const { outcome } = report;
     const reason = 'reason' in outcome ? outcome.reason : undefined;
     this.listener.probed(outcome.kind, reason, Math.max(0, startMs - dueMs));
     if (outcome.kind === 'inconclusive') {
-      this.columns.setLast(slot, outcome.reason, outcome.message, []);
+      this.noteReason(slot, outcome.reason, outcome.message);
       return;
     }
-    this.record(slot, target, running.module, report, outcome.durationMs);
+    this.record(slot, running.module, report, outcome.durationMs);
     this.scheduleSoft(slot, target, running.module, startMs);
   }
 
-  private record(
-    slot: number,
-    target: Target,
-    module: Module,
-    report: ProbeReport,
-    durationMs: number,
-  ): void {
+  private record(slot: number, module: Module, report: ProbeReport, durationMs: number): void {
     const columns = this.columns;
     const nowMs = this.clock.nowMs();
-    const { outcome } = report;
+    const { outcome, samples } = report;
     columns.success[slot] = outcome.kind === 'failed' ? 0 : 1;
     columns.durationMs[slot] = durationMs;
     columns.lastRunAtMs[slot] = nowMs;
     columns.lastRunMonotonicMs[slot] = this.clock.monotonicMs();
     const seen = observe(outcome, module.policy);
-    const lastReason = 'reason' in seen ? seen.reason : undefined;
-    columns.setLast(slot, lastReason, outcome.message, module.detailedMetrics ? report.samples : []);
-    this.judge(slot, target, module, seen, outcome.message, nowMs);
+    this.noteReason(slot, 'reason' in seen ? seen.reason : undefined, outcome.message);
+    if (module.detailedMetrics) this.listener.sampled(slot, samples);
+    this.judge(slot, module, seen, outcome.message, nowMs);
   }
 
-  private judge(
-    slot: number,
-    target: Target,
-    module: Module,
-    seen: Observation,
-    message: string,
-    nowMs: number,
-  ): void {
-    const columns = this.columns;
-    const before = columns.healthAt(slot);
-    const [health, transition] = step(before, seen, module.policy);
+  private noteReason(slot: number, reason: AnyReason | undefined, message: string): void {
+    if (this.columns.lastReasonAt(slot) === reason) return;
+    this.columns.setLastReason(slot, reason);
+    this.listener.reasonChanged(slot, message);
+  }
+
+  private judge(slot: number, module: Module, seen: Observation, message: string, nowMs: number): void {
+    const { columns, health } = this;
+    columns.readHealth(slot, health);
+    const transition = advance(health, seen, module.policy);
     columns.setHealth(slot, health);
+    const changingSinceMs = columns.changingSinceMs[slot] ?? 0;
     if (transition !== undefined) {
-      const sinceMs = columns.changingSinceMs[slot] || nowMs;
+      const sinceMs = changingSinceMs || nowMs;
       columns.sinceMs[slot] = sinceMs;
       columns.changingSinceMs[slot] = 0;
       const text = describeChange(transition, message, module, columns.durationMs[slot] ?? 0);
-      this.listener.changed({ target, transition, message: text, atMs: nowMs, sinceMs });
-      return;
+      this.listener.changed({ slot, transition, message: text, atMs: nowMs, sinceMs });
+    } else if (health.state === 'unknown' || !isSoft(health, module.policy)) {
+      columns.changingSinceMs[slot] = 0;
+    } else if (changingSinceMs === 0) {
+      columns.changingSinceMs[slot] = nowMs;
     }
-    if (!isSoft(health, module.policy) || health.state === 'unknown') columns.changingSinceMs[slot] = 0;
-    else if (columns.changingSinceMs[slot] === 0) columns.changingSinceMs[slot] = nowMs;
   }
 
   /** While a change is not confirmed, looks again after the module's `retry_interval`, counted from the last start. */
   private scheduleSoft(slot: number, target: Target, module: Module, startMs: number): void {
-    if (!isSoft(this.columns.healthAt(slot), module.policy)) return;
+    if (!isSoft(this.health, module.policy)) return;
     const now = this.clock.monotonicMs();
     const retryMs = Math.max(now, startMs + module.retryIntervalMs);
-    if (retryMs < this.gridAfter(target, module, now)) this.wheel.schedule(slot, retryMs);
+    if (retryMs < this.gridAfter(target, now)) this.wheel.schedule(slot, retryMs);
   }
 
-  private gridAfter(target: Target, module: Module, afterMs: number): number {
-    return nextDue(phaseOf(target.id, module.intervalMs), module.intervalMs, afterMs);
+  private scheduleGrid(slot: number, target: Target): void {
+    this.wheel.schedule(slot, this.gridAfter(target, this.clock.monotonicMs()));
+  }
+
+  private gridAfter(target: Target, afterMs: number): number {
+    const intervalMs = this.moduleOf(target).module.intervalMs * this.pace;
+    return nextDue(phaseOf(target.id, intervalMs), intervalMs, afterMs);
   }
 
   /** Finds targets without a verdict for three intervals: nothing is known of them any more. */
   private sweep(now: number): void {
     const wasStopped = now - this.sweptAtMs > STOPPED_AFTER_MS;
     this.sweptAtMs = now;
-    for (let slot = 0; slot < this.columns.slotCount; slot++) {
-      const target = this.columns.targetAt(slot);
-      if (target === undefined || this.columns.stateAt(slot) === 'unknown') continue;
+    for (const [slot, target] of this.targets.entries()) {
+      if (target === undefined) continue;
       const { module } = this.moduleOf(target);
       const ageMs = now - (this.columns.lastRunMonotonicMs[slot] ?? 0);
-      if (ageMs <= STALE_AFTER_INTERVALS * module.intervalMs) continue;
+      if (ageMs <= STALE_AFTER_INTERVALS * module.intervalMs * this.pace) continue;
+      if (this.columns.stateAt(slot) === 'unknown') continue;
       const reason = wasStopped ? 'self-late' : selfReason(this.columns.lastReasonAt(slot));
       const message = `It has not been checked for ${formatDuration(ageMs)}: ${REASON_TEXT[reason]}.`;
-      this.judge(slot, target, module, { kind: 'missed', reason }, message, this.clock.nowMs());
+      this.judge(slot, module, { kind: 'missed', reason }, message, this.clock.nowMs());
     }
   }
 
@@ -333,6 +330,12 @@ interface Flight {
   /** Asked for by somebody, not by the schedule. */
   readonly isExtra: boolean;
   done: Promise<void>;
+}
+
+const DONE = Promise.resolve();
+
+function placeOf({ store, labels }: Target) {
+  return { ...(store === undefined ? {} : { store }), network: labels['network'] };
 }
 
 function nothing(): void {}

@@ -25,6 +25,15 @@ export interface Readiness {
   readonly problems: readonly string[];
 }
 
+/** Probing at a quarter of its rate, for a time. */
+export interface Calm {
+  /** What intervals are multiplied by now. 1 when it is not calm. */
+  readonly pace: number;
+  /** When it ends. Epoch ms, UTC; undefined: it is not calm. */
+  readonly untilMs: number | undefined;
+  set(untilMs: number | undefined): void;
+}
+
 /** All that the HTTP side knows of the monitor. It reads; only `probe` and `reload` do anything. */
 export interface AppContext {
   readonly version: string;
@@ -54,4 +63,5 @@ export interface AppContext {
   /** Reads the configuration anew and applies it, or changes nothing and tells what is wrong with it. */
   readonly reload: () => Promise<Result<ReloadSummary, readonly SettingsProblem[]>>;
   readonly readiness: () => Readiness;
+  readonly calm: Calm;
 }

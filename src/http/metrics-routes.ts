@@ -7,10 +7,10 @@ import { makePlaces, streamText } from './stream-text.ts';
 /** Pages of per-target series written at once. Each costs CPU for as long as its reader takes it. */
 const MAX_SCRAPES = 4;
 
-export function metricsRoutes({ registry, columns, settings, clock }: AppContext): readonly Route[] {
+export function metricsRoutes({ registry, columns, settings, clock, calm }: AppContext): readonly Route[] {
   const exposition = makeTargetExposition({
     columns,
-    intervalMsOf: (target) => settings().modules.get(target.module)?.intervalMs ?? 0,
+    intervalMsOf: (target) => (settings().modules.get(target.module)?.intervalMs ?? 0) * calm.pace,
     monotonicMs: () => clock.monotonicMs(),
   });
   const enter = makePlaces(MAX_SCRAPES, `${MAX_SCRAPES} scrapes of the target series are under way already.`);

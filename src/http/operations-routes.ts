@@ -4,9 +4,12 @@ import type { AppContext } from './app-context.ts';
 import { HttpProblem } from './http-problem.ts';
 import { defineRoute, NO_QUERY, type Route } from './route.ts';
 
+/** Calm for longer than this is a configuration, not an act: write calm_until. */
+const MAX_CALM_MINUTES = 24 * 60;
+
 const TEXT = { contentType: 'text/plain' } as const;
 
-export function operationsRoutes({ readiness, reload }: AppContext): readonly Route[] {
+export function operationsRoutes({ readiness, reload, calm, clock }: AppContext): readonly Route[] {
   return [
     defineRoute({
       method: 'get',
@@ -57,6 +60,21 @@ export function operationsRoutes({ readiness, reload }: AppContext): readonly Ro
         }
         const { added, removed, changed } = result.value;
         response.json({ added, removed, changed });
+      },
+    }),
+    defineRoute({
+      method: 'post',
+      path: '/-/calm',
+      access: 'operator',
+      summary: 'Probes at a quarter of the rate for so many minutes; 0 ends it',
+      query: z.strictObject({ minutes: z.coerce.number().min(0).max(MAX_CALM_MINUTES).default(60) }),
+      answers: {
+        200: { description: 'Until when', body: z.strictObject({ calmUntil: z.iso.datetime().nullable() }) },
+      },
+      answer({ response }, { minutes }) {
+        calm.set(minutes === 0 ? undefined : clock.nowMs() + minutes * 60_000);
+        const { untilMs } = calm;
+        response.json({ calmUntil: untilMs === undefined ? null : new Date(untilMs).toISOString() });
       },
     }),
   ];

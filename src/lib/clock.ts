@@ -1,12 +1,10 @@
-import { performance } from 'node:perf_hooks';
-
 /** A pending timer. Disposing it twice, or after it fired, does nothing. */
 export type Timer = Disposable;
 
 /**
  * Time for the shell; the core takes time as an argument.
- * `nowMs` is the wall clock (epoch ms, UTC) and may jump; `monotonicMs` never goes back and has no meaning
- * outside this process. Intervals and time-outs use `monotonicMs`, stamps use `nowMs`.
+ * `nowMs` is the wall clock (epoch ms, UTC) and may jump; `monotonicMs` never goes back, is the
+ * same for every thread, and has no meaning outside this process. Intervals and time-outs use `monotonicMs`, stamps use `nowMs`.
  */
 export interface Clock {
   nowMs(): number;
@@ -17,7 +15,11 @@ export interface Clock {
 
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
-  monotonicMs: () => performance.now(),
+  // The same for every thread of the process, which `performance.now()` is not.
+  monotonicMs: () => {
+    const [seconds, nanoseconds] = process.hrtime();
+    return seconds * 1_000 + nanoseconds / 1e6;
+  },
   after(delayMs, fire) {
     const handle = setTimeout(fire, delayMs);
     return { [Symbol.dispose]: () => clearTimeout(handle) };

@@ -38,6 +38,8 @@ function spell(durationMs: number): string {
 const count = (description: string, most: number, fallback: number) =>
   z.int().min(1).max(most).default(fallback).describe(description);
 
+const most = (description: string, most: number) => z.int().min(1).max(most).optional().describe(description);
+
 const name = (description: string) => z.string().min(1).describe(description);
 
 /** One entry of `modules`, without the probers' own options. */
@@ -107,9 +109,26 @@ const targetConfig = z.strictObject({
 });
 
 export const limitsConfig = z.strictObject({
-  max_in_flight: count('Probes in flight at once, over all.', 100_000, 1_000),
+  max_in_flight: most(
+    'Probes in flight at once, over all. Without it as many as all targets hanging at once would need.',
+    100_000,
+  ),
   max_in_flight_per_store: count('Probes in flight at once towards one store.', 100_000, 4),
+  max_in_flight_per_network: most(
+    'Probes in flight at once towards one network, as the label network names it. Without it no bound.',
+    100_000,
+  ),
+  probing_threads: most('Threads that probe. Without it one fewer than processors, at least one.', 64),
 });
+
+export const calmConfig = z
+  .string()
+  .refine((text) => /^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/.test(text) && !Number.isNaN(Date.parse(text)), {
+    error: 'calm_until is a time with its zone, as in 2026-12-23T06:00:00Z or 2026-12-23T07:00:00+01:00',
+  })
+  .transform((text) => Date.parse(text))
+  .optional()
+  .describe('Until then probing runs at a quarter of its rate.');
 
 export const listenConfig = z
   .string({
@@ -148,6 +167,7 @@ export function configDocument(probers: ReadonlyMap<string, Prober>) {
     modules: z.record(z.string().min(1), moduleConfig(probers)).default({}).describe('Named ways to probe.'),
     targets: z.array(targetConfig).default([]).describe('Shared services.'),
     limits: limitsConfig.optional().describe('How much may be in flight at once.'),
+    calm_until: calmConfig,
   });
 }
 

@@ -10,6 +10,7 @@ import {
   configDocument,
   dataDirConfig,
   estateConfig,
+  calmConfig,
   limitsConfig,
   listenConfig,
   tokenConfig,
@@ -74,7 +75,8 @@ export async function loadSettings(
   for (const target of await readTerminalsFile(reading, makeTarget)) targets.set(target.id, target);
   const dataDir = dataDirConfig.safeParse(childOf(document.value)['data_dir']);
   const limits = limitsConfig.safeParse(childOf(document.value, 'limits'));
-  if (problems.length > 0 || !listen.success || !dataDir.success || !limits.success)
+  const calm = calmConfig.safeParse(childOf(document.value)['calm_until']);
+  if (problems.length > 0 || !listen.success || !dataDir.success || !limits.success || !calm.success)
     return err(inOrder(problems));
 
   return ok(
@@ -87,7 +89,10 @@ export async function loadSettings(
       limits: Object.freeze({
         maxInFlight: limits.data.max_in_flight,
         maxInFlightPerStore: limits.data.max_in_flight_per_store,
+        maxInFlightPerNetwork: limits.data.max_in_flight_per_network ?? Number.POSITIVE_INFINITY,
+        threads: limits.data.probing_threads,
       }),
+      calmUntilMs: calm.data,
       modules,
       estate: Object.freeze({ stores: stores?.stores ?? new Map(), targets }),
     }),

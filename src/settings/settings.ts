@@ -33,10 +33,20 @@ export interface Module {
 
 /** How much may be in flight at once. */
 export interface Limits {
-  /** Over all. Default 1000. */
+  /** Over all. */
   readonly maxInFlight: number;
   /** Towards one store. Default 4. */
   readonly maxInFlightPerStore: number;
+  /** Towards one network, as the label `network` names it. Infinite: no bound. */
+  readonly maxInFlightPerNetwork: number;
+}
+
+/** The same as configured, with what else the probing may use. */
+export interface ProbingSettings extends Omit<Limits, 'maxInFlight'> {
+  /** Undefined: as much as all targets hanging at once would need, within what the system allows. */
+  readonly maxInFlight: number | undefined;
+  /** Threads that probe. Undefined: one fewer than processors, at least one. */
+  readonly threads: number | undefined;
 }
 
 export interface ListenAddress {
@@ -52,7 +62,9 @@ export interface Settings {
   readonly listen: ListenAddress;
   readonly dataDir: string;
   readonly tokens: readonly Token[];
-  readonly limits: Limits;
+  readonly limits: ProbingSettings;
+  /** Until then probing runs at a quarter of its rate. Epoch ms, UTC. */
+  readonly calmUntilMs: number | undefined;
   readonly modules: ReadonlyMap<string, Module>;
   readonly estate: Estate;
 }

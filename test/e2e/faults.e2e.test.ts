@@ -64,7 +64,7 @@ const CASES = Object.entries(EXPECTED).flatMap(([kind, faults]) =>
 describe('every prober on a simulated estate', () => {
   let simulator: Simulator;
   let settings: Settings;
-  let modules: ModuleSet;
+  let running: ReturnType<ModuleSet['use']>;
   const owned = new AsyncDisposableStack();
 
   beforeAll(async () => {
@@ -75,19 +75,20 @@ describe('every prober on a simulated estate', () => {
     const loaded = await loadSettings(await simulator.writeConfig(folder.path), probers, {});
     if (!loaded.ok) throw new Error(loaded.error.map(({ message }) => message).join('\n'));
     settings = loaded.value;
-    modules = owned.use(new ModuleSet(probers, systemClock));
-    await modules.open(settings);
+    const modules = owned.use(new ModuleSet(probers, systemClock));
+    await modules.open(Array.from(settings.modules.values()), settings.baseDir);
+    running = modules.use();
   });
 
   afterAll(() => owned.disposeAsync());
 
   async function probeOne(id: string): Promise<{ report: ProbeReport; seen: Seen }> {
     const target = settings.estate.targets.get(toTargetId(id));
-    const running = modules.running.get(target?.module ?? '');
-    if (target === undefined || running === undefined) throw new Error(`no target ${id}`);
-    const signal = AbortSignal.timeout(running.module.timeoutMs);
-    const report = await running.probe.run({ targetId: id, address: target.address }, signal);
-    const seen = observe(report.outcome, running.module.policy);
+    const module = running.get(target?.module ?? '');
+    if (target === undefined || module === undefined) throw new Error(`no target ${id}`);
+    const signal = AbortSignal.timeout(module.module.timeoutMs);
+    const report = await module.probe.run({ targetId: id, address: target.address }, signal);
+    const seen = observe(report.outcome, module.module.policy);
     if (seen.kind === 'none' || seen.kind === 'missed')
       throw new Error(`inconclusive: ${JSON.stringify(report)}`);
     return { report, seen: seen.kind === 'good' ? 'good' : seen.reason };

@@ -2,11 +2,13 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { Admission } from '../../src/engine/admission.ts';
 
-const LIMITS = { maxInFlight: 8, maxInFlightPerStore: 4 };
+const FREE = Number.POSITIVE_INFINITY;
+const LIMITS = { maxInFlight: 8, maxInFlightPerStore: 4, maxInFlightPerNetwork: FREE };
+const at = (store: string | undefined) => (store === undefined ? {} : { store });
 
 function open(admission: Admission, store: string | undefined, dark = false) {
   const place = { started: false, release: (): void => undefined };
-  admission.request(store, dark, (release) => {
+  admission.request(at(store), dark, (release) => {
     place.started = true;
     place.release = release;
   });
@@ -46,11 +48,11 @@ describe('Admission', () => {
   });
 
   test('serves the living first and the stores by turns', () => {
-    const admission = new Admission({ maxInFlight: 1, maxInFlightPerStore: 1 });
+    const admission = new Admission({ ...LIMITS, maxInFlight: 1, maxInFlightPerStore: 1 });
     const order: string[] = [];
     const releases: (() => void)[] = [];
     const ask = (name: string, store: string, dark = false) =>
-      admission.request(store, dark, (release) => {
+      admission.request(at(store), dark, (release) => {
         order.push(name);
         releases.push(release);
       });
@@ -61,6 +63,25 @@ describe('Admission', () => {
     ask('B-1', 'B');
     for (let i = 0; i < 5; i++) releases[i]?.();
     expect(order).toEqual(['first', 'B-1', 'A-1', 'A-2', 'A-dark']);
+  });
+
+  test('holds a network to its bound, over its stores, and keeps a place there for the living', () => {
+    const admission = new Admission({ ...LIMITS, maxInFlight: 100, maxInFlightPerNetwork: 4 });
+    const started: string[] = [];
+    const releases: (() => void)[] = [];
+    const ask = (store: string, isDark: boolean) =>
+      admission.request({ store, network: 'Klarfiber' }, isDark, (release) => {
+        started.push(store);
+        releases.push(release);
+      });
+    for (let i = 0; i < 6; i++) ask(`dark-${i}`, true);
+    expect(started).toEqual(['dark-0', 'dark-1', 'dark-2']);
+    ask('living', false);
+    expect(started.at(-1)).toBe('living');
+    ask('living-2', false);
+    expect(started).toHaveLength(4);
+    releases[0]?.();
+    expect(started).toHaveLength(5);
   });
 
   test('refuses to be released twice', () => {
@@ -76,7 +97,7 @@ describe('Admission', () => {
     });
     fc.assert(
       fc.property(fc.array(request, { maxLength: 60 }), fc.infiniteStream(fc.nat()), (requests, choices) => {
-        const admission = new Admission({ maxInFlight: 5, maxInFlightPerStore: 2 });
+        const admission = new Admission({ ...LIMITS, maxInFlight: 5, maxInFlightPerStore: 2 });
         const running: { store: string | undefined; release: () => void }[] = [];
         let started = 0;
         const endOne = () => {
@@ -84,7 +105,7 @@ describe('Admission', () => {
           running.splice(index, 1)[0]?.release();
         };
         for (const { store, dark } of requests) {
-          admission.request(store, dark, (release) => {
+          admission.request(at(store), dark, (release) => {
             started++;
             running.push({ store, release });
           });

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { TargetColumns } from '../../src/core/columns.ts';
 import { restoreHealth } from '../../src/core/health.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
-import { Engine, type RunningModule, type TargetChange } from '../../src/engine/engine.ts';
+import { type Assignment, Engine, type RunningModule, type SlotChange } from '../../src/engine/engine.ts';
 import type { Estate, Target } from '../../src/estate/estate.ts';
 import { toStoreId, toTargetId } from '../../src/estate/ids.ts';
 import type { Probe, ProbeRequest } from '../../src/probes/probe.ts';
@@ -19,7 +19,11 @@ const MODULE: Module = {
   detailedMetrics: false,
   options: {},
 };
-const LIMITS = { maxInFlight: 1_000, maxInFlightPerStore: 4 };
+const LIMITS = {
+  maxInFlight: 1_000,
+  maxInFlightPerStore: 4,
+  maxInFlightPerNetwork: Number.POSITIVE_INFINITY,
+};
 const GOOD: Outcome = { kind: 'answered', durationMs: 3, message: 'It answers in 3 ms.' };
 const REFUSED: Outcome = {
   kind: 'failed',
@@ -87,20 +91,38 @@ const estateOf = (...targets: Target[]): Estate => ({
 function setUp(estate: Estate, options: { module?: Module; restore?: Record<string, 'up' | 'down'> } = {}) {
   const clock = new FakeClock();
   const probe = new ScriptedProbe(clock);
-  const changes: TargetChange[] = [];
+  const columns = new TargetColumns();
+  const changes: (SlotChange & { readonly target: Target })[] = [];
   const lateness: number[] = [];
-  const engine = new Engine(new TargetColumns(), LIMITS, clock, {
-    changed: (change) => changes.push(change),
+  const messages = new Map<number, string>();
+  const engine = new Engine(columns, LIMITS, clock, {
+    changed(change) {
+      const target = columns.targetAt(change.slot);
+      if (target !== undefined) changes.push({ ...change, target });
+    },
     probed: (_kind, _reason, latenessMs) => lateness.push(latenessMs),
+    reasonChanged: (slot, message) => messages.set(slot, message),
+    sampled: () => undefined,
   });
-  const modules = new Map<string, RunningModule>([['terminal', { module: options.module ?? MODULE, probe }]]);
-  engine.watch(estate, modules, LIMITS, (id) => {
-    const state = options.restore?.[id];
-    return state === undefined ? undefined : { health: restoreHealth(state, 'connect-refused'), sinceMs: 1 };
-  });
-  const stateOf = (id: string) => engine.columns.stateAt(engine.columns.slotOf(toTargetId(id)) ?? -1);
+  const running: RunningModule = { module: options.module ?? MODULE, probe };
+  const assign = (assignment: Partial<Assignment>) =>
+    engine.assign({
+      put: [],
+      drop: [],
+      modules: new Map([['terminal', running]]),
+      limits: LIMITS,
+      pace: 1,
+      ...assignment,
+    });
+  const add = (target: Target) => {
+    const state = options.restore?.[target.id] ?? 'unknown';
+    const health = restoreHealth(state, state === 'down' ? 'connect-refused' : undefined);
+    return { slot: columns.add(target, health, clock.monotonicMs(), 1), target };
+  };
+  assign({ put: Array.from(estate.targets.values(), add) });
+  const stateOf = (id: string) => columns.stateAt(columns.slotOf(toTargetId(id)) ?? -1);
   const said = () => changes.map(({ target: { id }, transition }) => `${id} ${transition.to}`);
-  return { clock, probe, changes, lateness, engine, modules, stateOf, said };
+  return { clock, probe, columns, changes, lateness, messages, engine, assign, add, stateOf, said };
 }
 
 describe('Engine', () => {
@@ -179,11 +201,13 @@ describe('Engine', () => {
   });
 
   test('turns an error of a prober into an inconclusive probe', async () => {
-    const { clock, probe, engine, changes } = setUp(estateOf(target('T1')), { restore: { T1: 'up' } });
+    const { clock, probe, engine, changes, messages } = setUp(estateOf(target('T1')), {
+      restore: { T1: 'up' },
+    });
     probe.run = () => Promise.reject(new Error('a fault in the prober'));
     await clock.advance(60_000);
     expect(changes).toEqual([]);
-    expect(engine.columns.messageAt(0)).toContain('a fault in the prober');
+    expect(messages.get(0)).toContain('a fault in the prober');
     await engine[Symbol.asyncDispose]();
   });
 
@@ -200,14 +224,16 @@ describe('Engine', () => {
   });
 
   test('holds no time-out against a target when we were kept from running meanwhile', async () => {
-    const { clock, probe, engine, changes } = setUp(estateOf(target('T1')), { restore: { T1: 'up' } });
+    const { clock, probe, columns, engine, changes } = setUp(estateOf(target('T1')), {
+      restore: { T1: 'up' },
+    });
     probe.answers.set('T1', 'hang');
     for (let i = 0; i < 300; i++) {
       if (probe.running.size > 0) clock.freeze(800);
       await clock.advance(250);
     }
     expect(changes).toEqual([]);
-    expect(engine.columns.lastReasonAt(0)).toBe('self-late');
+    expect(columns.lastReasonAt(0)).toBe('self-late');
     await engine[Symbol.asyncDispose]();
   });
 
@@ -239,17 +265,37 @@ describe('Engine', () => {
     await engine[Symbol.asyncDispose]();
   });
 
-  test('keeps the state of what stays, starts what is new and ends what is gone on a reload', async () => {
-    const { clock, probe, engine, modules, said, stateOf } = setUp(estateOf(target('T1'), target('T2')));
+  test('keeps the place of what stays, starts what is new and forgets what is gone', async () => {
+    const { clock, probe, columns, engine, assign, add, said, stateOf } = setUp(
+      estateOf(target('T1'), target('T2')),
+    );
     probe.answers.set('T2', REFUSED);
     await clock.advance(60_000);
     expect(said()).toEqual(expect.arrayContaining(['T1 up', 'T2 down']));
-    engine.watch(estateOf(target('T1'), target('T3')), modules, LIMITS, () => undefined);
-    expect(said().at(-1)).toBe('T2 unknown');
-    expect(stateOf('T1')).toBe('up');
+    const gone = columns.slotOf(toTargetId('T2')) ?? -1;
+    columns.remove(gone);
+    assign({ put: [add(target('T3'))], drop: [gone] });
+    columns.release(gone);
+    probe.started.length = 0;
     await clock.advance(60_000);
+    expect(stateOf('T1')).toBe('up');
     expect(stateOf('T3')).toBe('up');
-    expect(said().filter((line) => line.startsWith('T1'))).toEqual(['T1 up']);
+    expect(probe.started.filter(({ id }) => id === 'T1')).toHaveLength(2);
+    expect(probe.started.filter(({ id }) => id === 'T2')).toEqual([]);
+    await engine[Symbol.asyncDispose]();
+  });
+
+  test('probes at a quarter of the rate at pace 4, and calls nothing stale for that', async () => {
+    const { clock, probe, changes, engine, assign } = setUp(estateOf(target('T1')), {
+      restore: { T1: 'up' },
+    });
+    assign({ pace: 4 });
+    await clock.advance(40 * 30_000);
+    expect(probe.started).toHaveLength(10);
+    expect(changes).toEqual([]);
+    assign({ pace: 1 });
+    await clock.advance(10 * 30_000);
+    expect(probe.started).toHaveLength(20);
     await engine[Symbol.asyncDispose]();
   });
 

@@ -120,7 +120,9 @@ describe('the list of targets', () => {
 test('one target is found by any id, with all that is known of it', async () => {
   const { read, columns, see } = await start();
   see('a/b ö', 'up');
-  columns.setLast(columns.slotOf(toTargetId('a/b ö')) ?? -1, 'content', 'It shows a maintenance page.', []);
+  const slot = columns.slotOf(toTargetId('a/b ö')) ?? -1;
+  columns.setLastReason(slot, 'content');
+  columns.setMessage(slot, 'It shows a maintenance page.');
   expect(await read(`/api/v1/targets/${encodeURIComponent('a/b ö')}`)).toMatchObject({
     id: 'a/b ö',
     state: 'up',

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { createHash } from 'node:crypto';
 import { pino } from 'pino';
 import { z } from 'zod';
+import { CalmMode } from '../../src/engine/calm-mode.ts';
 import { Board } from '../../src/core/board.ts';
 import { TargetColumns } from '../../src/core/columns.ts';
 import { type State, UNKNOWN_HEALTH } from '../../src/core/health.ts';
@@ -115,7 +116,13 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
     listen: { host: '127.0.0.1', port: 0 },
     dataDir: 'data',
     tokens: options.tokens ?? [],
-    limits: { maxInFlight: 1_000, maxInFlightPerStore: 4 },
+    limits: {
+      maxInFlight: 1_000,
+      maxInFlightPerStore: 4,
+      maxInFlightPerNetwork: Number.POSITIVE_INFINITY,
+      threads: 1,
+    },
+    calmUntilMs: undefined,
     modules: new Map(modules.map((module) => [module.name, module])),
     estate: {
       stores: new Map(stores.map((store) => [store.id, store])),
@@ -153,6 +160,7 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
     probe: async () => ANSWERED,
     reload: async () => ok({ added: 1, removed: 2, changed: 3 }),
     readiness: () => ({ ready: true, problems: [] }),
+    calm: new CalmMode(clock, () => undefined),
     ...options.context,
   };
   const server = createServer(createApp(context));

@@ -175,7 +175,8 @@ describe('per-target series', () => {
   test('never blame a target for a fault of our own', async () => {
     const { columns, page, see } = watch([makeTarget('T1')]);
     see('T1', 'down', { reason: 'connect-timeout' });
-    columns.setLast(0, 'self-network', 'We have no network.', []);
+    columns.setLastReason(0, 'self-network');
+    columns.setMessage(0, 'We have no network.');
     expect(await page()).toMatch(/^probe_failure_info\{.*reason="connect-timeout"\} 1$/m);
     see('T1', 'unknown', { success: false, reason: 'self-network' });
     expect(await page()).not.toMatch(/^probe_failure_info\{/m);

@@ -39,7 +39,9 @@ export function writeVerdict(columns: TargetColumns, id: string, state: State, v
   if (slot === undefined) throw new Error(`no target ${id}`);
   const { reason, message = 'It answers.', samples = [] } = verdict;
   columns.setHealth(slot, restoreHealth(state, reason));
-  columns.setLast(slot, reason, message, samples);
+  columns.setLastReason(slot, reason);
+  columns.setMessage(slot, message);
+  columns.setSamples(slot, samples);
   columns.success[slot] = (verdict.success ?? state !== 'down') ? 1 : 0;
   columns.durationMs[slot] = verdict.durationMs ?? 12.5;
   columns.lastRunAtMs[slot] = systemClock.nowMs();
