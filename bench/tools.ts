@@ -1,30 +1,59 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { availableParallelism, cpus, release, tmpdir, totalmem } from 'node:os';
+import { once } from 'node:events';
+import { availableParallelism, cpus, loadavg, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { endProcess, startProgram } from './processes.ts';
 
-/** One measured value. With a `limit`, the value must not exceed it. */
+/** One measured value. */
 export interface Figure {
   readonly name: string;
   readonly value: number;
   readonly unit: string;
+  /** The value must not exceed it. */
   readonly limit?: number;
+  /** The value must reach it. */
+  readonly least?: number;
+}
+
+/** What the command line may ask of every benchmark; absent, each takes its own. */
+export interface BenchOptions {
+  readonly targets?: number;
+  /** How long to watch, over all. */
+  readonly minutes?: number;
+  /** Where the monitor's CPU profiles go. */
+  readonly profileDir?: string;
 }
 
 export interface Benchmark {
   readonly name: string;
   readonly summary: string;
-  run(): Promise<readonly Figure[]>;
+  /** Whether `--sweep` makes sense of it. */
+  readonly sweeps?: boolean;
+  run(options: BenchOptions): Promise<readonly Figure[]>;
 }
 
 export function describeMachine(): string {
   const model = cpus()[0]?.model.trim() ?? 'unknown processor';
   const memoryGib = Math.round(totalmem() / 2 ** 30);
   return `${availableParallelism()} × ${model}, ${memoryGib} GiB, Linux ${release()}, Node ${process.version}`;
+}
+
+/** The mean over the last minute. */
+export function loadAverage(): number {
+  return round(loadavg()[0] ?? Number.NaN, 2);
+}
+
+export function round(value: number, digits: number): number {
+  return Number(value.toFixed(digits));
+}
+
+/** The value below which `share` of `values` lie. */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
 }
 
 /** A folder of its own, gone when disposed. */
@@ -44,63 +73,90 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
-const TARGET_SERVER = `
-  const server = require('node:net').createServer((socket) => { socket.on('error', () => {}); socket.resume(); });
-  server.listen(0, '127.0.0.1', 8192, () => process.stdout.write(server.address().port + '\\n'));
-`;
-
-/** A process of its own that accepts TCP connections, so that its cost is not counted as the monitor's. */
-export async function startTargetServer(): Promise<{ readonly port: number } & AsyncDisposable> {
-  const child = spawn(process.execPath, ['-e', TARGET_SERVER], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const [line] = (await once(child.stdout, 'data')) as [Buffer];
-  return { port: Number(line.toString()), [Symbol.asyncDispose]: () => end(child, 'SIGTERM') };
+/** `count` loopback addresses, each in a network of 256 of its own. No address is used by two networks. */
+export function loopbackAddresses(network: number, count: number): readonly string[] {
+  return Array.from({ length: count }, (_, i) => `127.${network}.${i % 256}.${1 + Math.floor(i / 256)}`);
 }
 
-/** A monitor as a process of its own, on one core where `taskset` can hold it there. */
+/** A monitor as a process of its own. */
 export interface MonitorProcess extends AsyncDisposable {
   readonly url: string;
+  readonly pid: number;
   /** From the start of the process to the first ready answer. Unit: ms. */
   readonly readyAfterMs: number;
   kill(): Promise<void>;
 }
 
-export async function startMonitorProcess(config: string, data: string): Promise<MonitorProcess> {
+export interface MonitorOptions {
+  readonly config: string;
+  /** Where its journal goes. */
+  readonly data: string;
+  /** Held on one core, where `taskset` can do that. */
+  readonly isPinned?: boolean;
+  readonly profileDir?: string | undefined;
+}
+
+export async function startMonitor({
+  config,
+  data,
+  isPinned,
+  profileDir,
+}: MonitorOptions): Promise<MonitorProcess> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const node = [process.execPath, 'bin/kassavakt.js', 'serve', '--config', config, '--data', data];
-  const words = [...node, '--listen', `127.0.0.1:${port}`];
-  const [program = '', ...args] = existsSync('/usr/bin/taskset')
-    ? ['/usr/bin/taskset', '-c', '0', ...words]
-    : words;
+  const profile = profileDir === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profileDir];
+  const serve = ['bin/kassavakt.js', 'serve', '--config', config, '--data', data];
+  const words = [process.execPath, ...profile, ...serve, '--listen', `127.0.0.1:${port}`];
+  const taskset = '/usr/bin/taskset';
+  const pin = isPinned === true && existsSync(taskset) ? [taskset, '-c', '0'] : [];
+  const [program = '', ...args] = [...pin, ...words];
   const startedMs = performance.now();
-  const child = spawn(program, args, {
-    stdio: ['ignore', 'ignore', 'inherit'],
+  const { child, pid } = startProgram(program, args, {
+    stderr: 'inherit',
     env: { ...process.env, LOG_LEVEL: 'error' },
   });
-  await waitFor(async () => (await fetch(`${url}/-/ready`)).ok, 60_000);
-  const readyAfterMs = performance.now() - startedMs;
+  try {
+    await waitFor(
+      async () => {
+        if (child.exitCode !== null) throw new Refused(`the monitor ended with code ${child.exitCode}`);
+        return (await fetch(`${url}/-/ready`)).ok;
+      },
+      120_000,
+      20,
+    );
+  } catch (error) {
+    await endProcess(child, 'SIGKILL');
+    throw error;
+  }
   return {
     url,
-    readyAfterMs,
-    kill: () => end(child, 'SIGKILL'),
-    [Symbol.asyncDispose]: () => end(child, 'SIGTERM'),
+    pid,
+    readyAfterMs: performance.now() - startedMs,
+    kill: () => endProcess(child, 'SIGKILL'),
+    [Symbol.asyncDispose]: () => endProcess(child, 'SIGTERM'),
   };
 }
 
-/** A configuration of `count` TCP targets at `address(i)` in stores of 12. Returns the file. */
-export async function writeConfig(
-  folder: string,
-  count: number,
-  address: (i: number) => string,
-): Promise<string> {
-  const storeOf = (i: number) => `S${Math.floor(i / 12)}`;
+/** An estate and the one module that all its targets are probed with. */
+export interface ConfigOptions {
+  readonly count: number;
+  readonly address: (i: number) => string;
+  /** The module's options in YAML, after `prober:` and up to its closing brace. */
+  readonly module: string;
+  /** The bound over all and the bound towards a store of 12; absent, the monitor's own. */
+  readonly limits?: { readonly overAll: number; readonly perStore: number };
+}
+
+/** Writes a configuration of `count` targets in stores of 12. Returns the file. */
+export async function writeConfig(folder: string, options: ConfigOptions): Promise<string> {
+  const { count, address, module, limits } = options;
   const stores = Array.from(
     { length: Math.ceil(count / 12) },
     (_, s) => `S${s},Store ${s},Solhaga,Värmland,Kil`,
   );
   const terminals = Array.from(
     { length: count },
-    (_, i) => `T${i},${storeOf(i)},${i % 12},${address(i)},terminal`,
+    (_, i) => `T${i},S${Math.floor(i / 12)},${i % 12},${address(i)},terminal`,
   );
   await writeFile(join(folder, 'stores.csv'), ['store_id,name,chain,region,city', ...stores].join('\n'));
   await writeFile(
@@ -108,36 +164,39 @@ export async function writeConfig(
     ['terminal_id,store_id,lane,address,module', ...terminals].join('\n'),
   );
   const file = join(folder, 'kassavakt.yaml');
+  const bounds =
+    limits === undefined
+      ? ''
+      : `limits: { max_in_flight: ${limits.overAll}, max_in_flight_per_store: ${limits.perStore} }\n`;
   await writeFile(
     file,
-    `estate: { stores: stores.csv, terminals: terminals.csv }
-modules:
-  terminal: { prober: tcp, interval: 30s, timeout: 5s, fail_after: 3, recover_after: 2, retry_interval: 2s }
-`,
+    `estate: { stores: stores.csv, terminals: terminals.csv }\n${bounds}modules:\n  terminal: { prober: ${module} }\n`,
   );
   return file;
 }
 
-/** Asks until the answer is yes; an error counts as no. Throws after `limitMs`. */
-export async function waitFor(isTrue: () => Promise<boolean>, limitMs: number): Promise<void> {
-  const endMs = performance.now() + limitMs;
-  while (performance.now() < endMs) {
-    if (await isTrue().catch(() => false)) return;
-    await delay(20);
-  }
-  throw new Error(`waited ${limitMs} ms in vain`);
+/** What no trying again mends. */
+class Refused extends Error {
+  override readonly name = 'Refused';
 }
 
-/** The samples of a page in Prometheus' text format, by series. */
-export async function scrape(url: string): Promise<ReadonlyMap<string, number>> {
-  const text = await (await fetch(url)).text();
-  const samples = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
-  return new Map(
-    samples.map((line) => {
-      const space = line.lastIndexOf(' ');
-      return [line.slice(0, space), Number(line.slice(space + 1))] as const;
-    }),
-  );
+/** Asks until the answer is yes; an error counts as no. Throws after `limitMs`. Returns how long it took. Unit: ms. */
+export async function waitFor(
+  isTrue: () => Promise<boolean>,
+  limitMs: number,
+  everyMs: number,
+): Promise<number> {
+  const startedMs = performance.now();
+  while (performance.now() < startedMs + limitMs) {
+    try {
+      if (await isTrue()) return performance.now() - startedMs;
+    } catch (error) {
+      // What is not up yet refuses to be asked.
+      if (error instanceof Refused) throw error;
+    }
+    await delay(everyMs);
+  }
+  throw new Error(`waited ${limitMs} ms in vain`);
 }
 
 /** A JSON answer; anything but success throws. */
@@ -145,10 +204,4 @@ export async function readJson<Value>(url: string): Promise<Value> {
   const response = await fetch(url);
   if (!response.ok) throw new Error(`${url} answers ${response.status}`);
   return (await response.json()) as Value;
-}
-
-async function end(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  child.kill(signal);
-  await once(child, 'exit');
 }

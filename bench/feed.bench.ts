@@ -1,0 +1,75 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ClientsOptions, ClientsReport } from './clients-process.ts';
+import { startTargets } from './estate-under-load.ts';
+import { readOwnMetrics, targetsIn } from './own-metrics.ts';
+import { requireOpenFiles, residentMib, startHelper } from './processes.ts';
+import { type Benchmark, makeFolder, quantile, round, startMonitor, waitFor, writeConfig } from './tools.ts';
+
+const TARGETS = 1_200;
+const CLIENTS = 2_000;
+const CLIENT_PROCESSES = 2;
+/** The one alert is raised so often, and ended again. */
+const ALERTS = 5;
+const SETTLE_MS = 10_000;
+
+/** A wall of clients and one terminal that goes down: how soon each of them knows, and what each costs. */
+export const feed: Benchmark = {
+  name: 'feed',
+  summary: `${CLIENTS} websocket clients, one terminal going down ${ALERTS} times, ${TARGETS} targets in all`,
+  async run({ targets = TARGETS, profileDir }) {
+    requireOpenFiles(CLIENTS + 1_000);
+    await using folder = await makeFolder();
+    await using servers = await startTargets('tcp', { network: 23, count: 4 });
+    await using fragile = await startTargets('tcp', { network: 24, count: 1 });
+    const config = await writeConfig(folder.path, {
+      count: targets,
+      address: (i) => (i === 0 ? fragile : servers).addressOf(i),
+      module: 'tcp, interval: 5s, timeout: 2s, fail_after: 1, recover_after: 1, retry_interval: 500ms',
+    });
+    await using monitor = await startMonitor({ config, data: folder.path, profileDir });
+    const allAre = (up: number) =>
+      waitFor(async () => targetsIn(await readOwnMetrics(monitor), 'up') === up, 60_000, 250);
+    await allAre(targets);
+    await delay(SETTLE_MS);
+    const memoryBefore = residentMib(monitor.pid);
+
+    await using stack = new AsyncDisposableStack();
+    const options: ClientsOptions = { url: monitor.url, count: CLIENTS / CLIENT_PROCESSES };
+    const helpers = await Promise.all(
+      Array.from({ length: CLIENT_PROCESSES }, () => startHelper('clients-process.ts', options)),
+    );
+    for (const helper of helpers) stack.use(helper);
+    for (const helper of helpers) await helper.ask('join');
+    await delay(SETTLE_MS);
+    const memoryAfter = residentMib(monitor.pid);
+
+    for (let alert = 0; alert < ALERTS; alert++) {
+      await fragile.ask('closed');
+      await allAre(targets - 1);
+      await delay(1_000);
+      await fragile.ask('open');
+      await allAre(targets);
+      await delay(1_000);
+    }
+    const reports = await Promise.all(helpers.map((helper) => helper.ask<ClientsReport>('report')));
+    const latencies = reports.flatMap(({ alertLatenciesMs }) => alertLatenciesMs);
+    return [
+      {
+        name: 'alert confirmed to alert received, p99',
+        value: quantile(latencies, 0.99),
+        unit: 'ms',
+        limit: 300,
+      },
+      {
+        name: 'resident memory a client',
+        value: round(((memoryAfter - memoryBefore) * 1_024) / CLIENTS, 1),
+        unit: 'KiB',
+        limit: 30,
+      },
+      { name: 'alert confirmed to alert received, p50', value: quantile(latencies, 0.5), unit: 'ms' },
+      { name: 'alert confirmed to alert received, longest', value: quantile(latencies, 1), unit: 'ms' },
+      { name: 'alerts that did not arrive', value: CLIENTS * ALERTS - latencies.length, unit: '', limit: 0 },
+      { name: 'resident memory before them', value: Math.round(memoryBefore), unit: 'MiB' },
+    ];
+  },
+};
