@@ -15,6 +15,7 @@ export class Admission {
   private readonly stores = new Map<string, StoreQueue>();
   private readonly waiting = new Set<StoreQueue>();
   private limits: Limits;
+  private queuedNow = 0;
 
   constructor(limits: Limits) {
     this.limits = limits;
@@ -27,9 +28,7 @@ export class Admission {
 
   /** How many wait for a place. */
   get queued(): number {
-    let sum = 0;
-    for (const store of this.waiting) sum += store.living.length + store.dark.length;
-    return sum;
+    return this.queuedNow;
   }
 
   /** From now on; what is in flight stays. */
@@ -52,6 +51,7 @@ export class Admission {
     const store = this.storeOf(place.store);
     const network = place.network === undefined ? undefined : this.networkOf(place.network);
     (isDark ? store.dark : store.living).push({ start, network });
+    this.queuedNow++;
     this.waiting.add(store);
     this.serve(store);
     this.settle(store);
@@ -83,6 +83,7 @@ export class Admission {
         next.network === undefined ? [this.all, store.bound] : [this.all, store.bound, next.network];
       if (!bounds.every((bound) => bound.hasRoom(isDark))) return served;
       line.shift();
+      this.queuedNow--;
       this.begin(store, bounds, isDark, next.start);
     }
   }

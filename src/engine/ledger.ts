@@ -5,12 +5,16 @@ import type { Estate } from '../estate/estate.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { TargetChange } from './engine.ts';
+import { PendingDrafts } from './pending-drafts.ts';
 
 /** How long to wait before writing again when the journal refuses: doubles from the first to the last. Unit: ms. */
 const RETRY_FIRST_MS = 250;
 const RETRY_LAST_MS = 5_000;
-/** From so many unwritten events on, only the net change of each target is kept. */
-const PENDING_COMPACT = 50_000;
+/**
+ * So many drafts are written at once, with what they mean for incidents. More would share a commit's cost, which is
+ * small beside theirs already, and would hold up the process for longer.
+ */
+const BATCH_DRAFTS = 2_000;
 
 export interface LedgerListener {
   /** Events are on disk and on the board: tell the world. Must not throw. */
@@ -31,7 +35,7 @@ export class Ledger implements AsyncDisposable {
   private readonly listener: LedgerListener;
   private readonly estate: () => Estate;
   private incidents: OpenIncidents;
-  private pending: EventDraft[] = [];
+  private readonly pending = new PendingDrafts();
   private writing: Promise<void> | undefined;
   private retryTimer: Timer | undefined;
   private retryDelayMs = 0;
@@ -64,34 +68,32 @@ export class Ledger implements AsyncDisposable {
   recordChange(change: TargetChange): void {
     const { target, transition } = change;
     const { chain, region } = target.labels;
+    // In the order of the alphabet, as the journal writes them: it then need not sort.
     this.record({
       atMs: change.atMs,
-      kind: 'target-state-changed',
-      target: target.id,
-      ...(target.store === undefined ? {} : { store: target.store }),
       ...(chain === undefined ? {} : { chain }),
-      ...(region === undefined ? {} : { region }),
       from: transition.from,
-      to: transition.to,
-      ...(transition.reason === undefined ? {} : { reason: transition.reason }),
+      kind: 'target-state-changed',
       message: change.message,
+      ...(transition.reason === undefined ? {} : { reason: transition.reason }),
+      ...(region === undefined ? {} : { region }),
       sinceMs: change.sinceMs,
+      ...(target.store === undefined ? {} : { store: target.store }),
+      target: target.id,
+      to: transition.to,
     });
   }
 
   record(draft: EventDraft): void {
-    this.pending.push(draft);
-    if (this.refusal !== undefined && this.pending.length > PENDING_COMPACT)
-      this.pending = compact(this.pending);
+    this.pending.add(draft, this.refusal !== undefined && this.writing === undefined);
     if (this.writing === undefined && this.retryTimer === undefined) this.write();
   }
 
-  /** Writes what is pending, once; what the journal refuses now is lost, as it was never announced. */
+  /** Writes what is pending; what the journal refuses now is lost, as it was never announced. */
   async [Symbol.asyncDispose](): Promise<void> {
+    while (this.writing !== undefined) await this.writing;
     this.retryTimer?.[Symbol.dispose]();
     this.retryTimer = undefined;
-    await this.writing;
-    if (this.pending.length > 0 && this.refusal === undefined) await this.writeBatch();
   }
 
   private write(): void {
@@ -104,17 +106,16 @@ export class Ledger implements AsyncDisposable {
   }
 
   private async writeBatch(): Promise<void> {
-    const batch = this.pending;
-    this.pending = [];
+    const batch = this.pending.first(BATCH_DRAFTS);
     const { open, events } = applyChanges(this.incidents, batch.filter(isChange), this.estate());
     let written: readonly JournalEvent[];
     try {
       written = await this.journal.append([...batch, ...events]);
     } catch (error) {
-      this.pending = [...batch, ...this.pending];
       this.refuse(error);
       return;
     }
+    this.pending.drop(batch.length);
     this.incidents = open;
     for (const event of written) this.board.apply(event);
     this.accept();
@@ -142,23 +143,4 @@ export class Ledger implements AsyncDisposable {
 
 function isChange(draft: EventDraft): draft is TimedChange {
   return draft.kind === 'target-state-changed';
-}
-
-/**
- * The same drafts with each target's changes folded into one, from its first `from` to its last `to`, or none when
- * they come to nothing: what there is to tell once the journal writes again.
- */
-function compact(drafts: readonly EventDraft[]): EventDraft[] {
-  const net = new Map<string, TimedChange>();
-  const rest: EventDraft[] = [];
-  for (const draft of drafts) {
-    if (!isChange(draft)) {
-      rest.push(draft);
-      continue;
-    }
-    const from = net.get(draft.target)?.from ?? draft.from;
-    net.delete(draft.target);
-    if (from !== draft.to) net.set(draft.target, { ...draft, from });
-  }
-  return [...rest, ...net.values()].sort((a, b) => a.atMs - b.atMs);
 }

@@ -60,7 +60,7 @@ export class EnginePool implements AsyncDisposable {
     this.limits = share(limits, threads);
     const start: WorkerStart = { memory: columns.memory, limits: this.limits };
     this.threads = Array.from({ length: threads }, (_, index) => {
-      const spawn = () => new Worker(file, { workerData: start, name: `probing ${index}`, execArgv: [] });
+      const spawn = () => new Worker(file, { workerData: start, name: `probing ${index}` });
       return new ProbingThread(spawn, clock, {
         batch: (batch) => this.receive(batch),
         released: (slots) => {
@@ -189,7 +189,9 @@ export class EnginePool implements AsyncDisposable {
   }
 
   private receive({ changes, counts, messages, samples }: FromWorker & { kind: 'batch' }): void {
-    for (const { kind, reason, latenessMs } of counts) this.listener.probed(kind, reason, latenessMs);
+    for (const { kind, reason, latenessMs } of counts) {
+      for (const late of latenessMs) this.listener.probed(kind, reason, late);
+    }
     for (const [slot, message] of messages) this.columns.setMessage(slot, message);
     for (const [slot, taken] of samples) this.columns.setSamples(slot, taken);
     for (const { slot, ...change } of changes) {

@@ -6,7 +6,7 @@ import { unreachable } from '../lib/unreachable.ts';
 import { type Prober, ProberUnavailable } from '../probes/probe.ts';
 import { Engine, type SlotChange } from './engine.ts';
 import { ModuleSet } from './module-set.ts';
-import type { FromWorker, ProbeCount, ToWorker, WorkerStart } from './worker-protocol.ts';
+import type { FromWorker, ProbeCounts, ToWorker, WorkerStart } from './worker-protocol.ts';
 
 /** Changes go to the main thread at most this late, counts with them or this late. Unit: ms. */
 const CHANGES_EVERY_MS = 20;
@@ -103,7 +103,7 @@ class Outbox implements Disposable {
   private readonly clock: Clock;
   private readonly timer: Disposable;
   private changes: SlotChange[] = [];
-  private counts: ProbeCount[] = [];
+  private counts = new Map<string, ProbeCounts>();
   private messages = new Map<number, string>();
   private samples = new Map<number, ProbeReport['samples']>();
   private sentAtMs = 0;
@@ -122,8 +122,11 @@ class Outbox implements Disposable {
     this.changes.push(change);
   }
 
-  probed(kind: ProbeCount['kind'], reason: ProbeCount['reason'], latenessMs: number): void {
-    this.counts.push({ kind, reason, latenessMs });
+  probed(kind: ProbeCounts['kind'], reason: ProbeCounts['reason'], latenessMs: number): void {
+    const key = reason === undefined ? kind : `${kind} ${reason}`;
+    const known = this.counts.get(key) ?? { kind, reason, latenessMs: [] };
+    known.latenessMs.push(latenessMs);
+    this.counts.set(key, known);
   }
 
   reasonChanged(slot: number, message: string): void {
@@ -146,11 +149,12 @@ class Outbox implements Disposable {
 
   send(): void {
     this.sentAtMs = this.clock.monotonicMs();
-    const { changes, counts, messages, samples } = this;
+    const { changes, messages, samples } = this;
+    const counts = Array.from(this.counts.values());
     const { inFlight, queued } = this.engine ?? { inFlight: 0, queued: 0 };
     this.post({ kind: 'batch', changes, counts, messages, samples, inFlight, queued });
     this.changes = [];
-    this.counts = [];
+    this.counts.clear();
     this.messages = new Map();
     this.samples = new Map();
   }

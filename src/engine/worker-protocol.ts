@@ -46,12 +46,12 @@ export type ToWorker =
   /** Ends all probes, then the thread. */
   | { readonly kind: 'stop' };
 
-/** One finished probe, for counters. */
-export interface ProbeCount {
+/** Finished probes of one kind, for counters. */
+export interface ProbeCounts {
   readonly kind: Outcome['kind'];
   readonly reason: AnyReason | undefined;
-  /** Unit: ms. */
-  readonly latenessMs: number;
+  /** How late each started. Unit: ms. */
+  readonly latenessMs: number[];
 }
 
 /** From a probing thread. */
@@ -70,7 +70,7 @@ export type FromWorker =
   | {
       readonly kind: 'batch';
       readonly changes: readonly SlotChange[];
-      readonly counts: readonly ProbeCount[];
+      readonly counts: readonly ProbeCounts[];
       readonly messages: ReadonlyMap<number, string>;
       readonly samples: ReadonlyMap<number, ProbeReport['samples']>;
       readonly inFlight: number;
