@@ -170,7 +170,7 @@ export class ProbingThread implements AsyncDisposable {
     this.leaving = [];
     try {
       if (this.modules !== undefined) await this.ask(this.modules.modules, this.modules.baseDir);
-    } catch (refusal) {
+    } catch {
       // Its files have changed under it: it is as lost as before, and is tried again.
       if (this.worker.threadId !== -1) await this.worker.terminate();
       return;
