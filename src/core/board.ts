@@ -1,7 +1,9 @@
+import type { Estate } from '../estate/estate.ts';
 import type { IncidentId, TargetId } from '../estate/ids.ts';
 import { unreachable } from '../lib/unreachable.ts';
 import type { Incident, JournalEvent } from './events.ts';
 import type { State } from './health.ts';
+import { type Place, Places } from './places.ts';
 import type { AnyReason } from './reason.ts';
 
 /** A target's state as last announced. */
@@ -21,6 +23,7 @@ export class Board {
   private readonly statuses = new Map<TargetId, TargetStatus>();
   private readonly open = new Map<IncidentId, Incident>();
   private newestSeq = 0;
+  private places: Places | undefined;
 
   /** `seq` of the newest event applied; 0 none. */
   get seq(): number {
@@ -37,11 +40,22 @@ export class Board {
     return Array.from(this.open.values());
   }
 
+  /** Open, or undefined. */
+  openIncident(id: IncidentId): Incident | undefined {
+    return this.open.get(id);
+  }
+
+  /** `estate` by places, with what was announced of each. Counted when first asked for of an estate, then kept up. */
+  placesOf(estate: Estate): Iterable<Place> {
+    if (this.places?.estate !== estate) this.places = new Places(estate, (id) => this.statuses.get(id));
+    return this.places.all();
+  }
+
   apply(event: JournalEvent): void {
     this.newestSeq = Math.max(this.newestSeq, event.seq);
     switch (event.kind) {
       case 'target-state-changed':
-        this.statuses.set(event.target, {
+        this.changeStatus(event.target, {
           state: event.to,
           message: event.message,
           sinceMs: event.sinceMs,
@@ -60,5 +74,11 @@ export class Board {
       default:
         unreachable(event);
     }
+  }
+
+  private changeStatus(target: TargetId, status: TargetStatus): void {
+    const before = this.statuses.get(target);
+    this.statuses.set(target, status);
+    this.places?.move(target, before, status);
   }
 }

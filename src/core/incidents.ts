@@ -57,8 +57,10 @@ export function restoreIncidents(
   down: readonly Pick<TargetStateChanged, 'target' | 'store'>[],
 ): OpenIncidents {
   const open = new Map<string, OpenIncident>();
+  const bySubject = Map.groupBy(incidents, ({ id }) => id.slice(id.indexOf('-') + 1));
   for (const [key, members] of Map.groupBy(down, groupKey)) {
-    const incident = incidents.find((candidate) => candidate.id === incidentId(key, candidate.openedAtMs));
+    const candidates = bySubject.get(subjectHash(key)) ?? [];
+    const incident = candidates.find(({ id, openedAtMs }) => id === incidentId(key, openedAtMs));
     if (incident === undefined) continue;
     open.set(key, { incident, down: new Set(members.map(({ target }) => target)) });
   }
@@ -100,7 +102,11 @@ function openIncident(key: string, group: readonly TimedChange[]): Incident | un
 
 /** Derived from what opened it: a replay of the same changes mints the same id. */
 function incidentId(key: string, openedAtMs: number): Incident['id'] {
-  return toIncidentId(`${openedAtMs.toString(36)}-${fnv1a(key).toString(36)}`);
+  return toIncidentId(`${openedAtMs.toString(36)}-${subjectHash(key)}`);
+}
+
+function subjectHash(key: string): string {
+  return fnv1a(key).toString(36);
 }
 
 function describeIncident(

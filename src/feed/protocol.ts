@@ -23,7 +23,7 @@ export interface WireStore {
   readonly region?: string;
   readonly city?: string;
   /** The worst state among its targets that are known; `unknown` when none is. */
-  readonly state: string;
+  readonly state: 'unknown' | 'up' | 'degraded' | 'down';
   /** Since when its worst state holds; absent while `up` or `unknown`. ISO 8601. */
   readonly since?: string;
   readonly targets: Readonly<Record<'unknown' | 'up' | 'degraded' | 'down', number>>;
@@ -57,21 +57,27 @@ export const FRAME_INTERVAL_MS = 200;
 
 /** The event as clients get it. `fooMs` becomes `foo`, an ISO 8601 string in UTC with milliseconds. */
 export function toWire(event: JournalEvent): WireEvent {
-  const { seq, atMs, kind, ...rest } = event;
-  return { seq, at: new Date(atMs).toISOString(), kind, ...stampsToIso(rest) };
+  const wire = { seq: event.seq, at: new Date(event.atMs).toISOString(), kind: event.kind };
+  for (const [key, part] of Object.entries(event)) {
+    if (key !== 'seq' && key !== 'atMs' && key !== 'kind') copyPart(wire, key, part);
+  }
+  return wire;
 }
 
 /** Renames each `fooMs` epoch stamp (top level and nested objects) to `foo` in ISO 8601. */
 export function stampsToIso(value: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(value).map(([key, part]) => {
-      if (typeof part === 'number' && /(?:At|since)Ms$/.test(key)) {
-        return [key.slice(0, -2), new Date(part).toISOString()];
-      }
-      const isObject = typeof part === 'object' && part !== null && !Array.isArray(part);
-      return [key, isObject ? stampsToIso(part as Record<string, unknown>) : part];
-    }),
-  );
+  const renamed: Record<string, unknown> = {};
+  for (const [key, part] of Object.entries(value)) copyPart(renamed, key, part);
+  return renamed;
+}
+
+function copyPart(to: Record<string, unknown>, key: string, part: unknown): void {
+  if (typeof part === 'number' && (key.endsWith('AtMs') || key.endsWith('sinceMs'))) {
+    to[key.slice(0, -2)] = new Date(part).toISOString();
+  } else {
+    const isObject = typeof part === 'object' && part !== null && !Array.isArray(part);
+    to[key] = isObject ? stampsToIso(part as Record<string, unknown>) : part;
+  }
 }
 
 /** Whether `event` passes `filter`. Events about no place (`config-reloaded`) pass every place filter. */

@@ -1,17 +1,19 @@
-import type { Incident } from '../core/events.ts';
-import { SEVERITIES } from '../core/events.ts';
+import { type Incident, SEVERITIES } from '../core/events.ts';
 import type { State } from '../core/health.ts';
+import type { Place } from '../core/places.ts';
 import type { Estate, Store, Target } from '../estate/estate.ts';
-import type { StoreId } from '../estate/ids.ts';
+import { type StoreId, toTargetId } from '../estate/ids.ts';
 import { type FeedFilter, type Snapshot, stampsToIso, type WireStore } from './protocol.ts';
 import type { FeedSource } from './source.ts';
 
 /** The worst first: what a person looks for. */
 const WORST_FIRST: readonly State[] = ['down', 'degraded', 'up', 'unknown'];
+const RANK: Readonly<Record<State, number>> = { down: 0, degraded: 1, up: 2, unknown: 3 };
 
 /**
  * What `filter` lets through of the estate as announced up to the board's `seq`. Stores come worst first. The parts
- * of a filter about places and severity apply; `kinds` choose among events and change no snapshot.
+ * of a filter about places and severity apply; `kinds` choose among events and change no snapshot. The work grows
+ * with stores and open incidents, not with targets.
  */
 export function makeSnapshot(
   source: Pick<FeedSource, 'board' | 'estate'>,
@@ -20,62 +22,62 @@ export function makeSnapshot(
 ): Snapshot {
   const { board } = source;
   const estate = source.estate();
-  const counts = noCounts();
-  const tallies = new Map<StoreId, Tally>();
+  const counts: Record<State, number> = { unknown: 0, up: 0, degraded: 0, down: 0 };
+  const parts = new Map<StoreId, Place[]>();
   for (const store of estate.stores.values()) {
-    if (isPlaceWanted(store.id, store.chain, store.region, filter)) tallies.set(store.id, newTally());
+    if (isPlaceWanted(store.id, store.chain, store.region, filter)) parts.set(store.id, []);
   }
-  const targets = Array.from(estate.targets.values()).filter((target) => isTargetWanted(target, filter));
-  for (const target of targets) {
-    const status = board.statusOf(target.id);
-    const state = status?.state ?? 'unknown';
-    counts[state]++;
-    if (target.store === undefined) continue;
-    const tally = tallies.get(target.store) ?? newTally();
-    tallies.set(target.store, tally);
-    tally.counts[state]++;
-    tally.kinds[target.kind] = (tally.kinds[target.kind] ?? 0) + 1;
-    if (status !== undefined) tally.sinceMs[state] = Math.min(tally.sinceMs[state], status.sinceMs);
+  const places: Place[] = [];
+  for (const place of board.placesOf(estate)) {
+    if (!isPlaceWanted(place.store, place.chain, place.region, filter)) continue;
+    places.push(place);
+    for (const state of WORST_FIRST) counts[state] += place.counts[state];
+    if (place.store === undefined) continue;
+    const known = parts.get(place.store);
+    if (known === undefined) parts.set(place.store, [place]);
+    else known.push(place);
   }
+  const isWanted = makeIncidentFilter(places, estate, filter);
   return {
     seq: board.seq,
     at: new Date(nowMs).toISOString(),
     targets: { counts },
-    stores: wireStores(estate, tallies),
-    incidents: board
-      .openIncidents()
-      .filter((incident) => isIncidentWanted(incident, targets, filter))
-      .map((incident) => stampsToIso({ ...incident })),
+    stores: Array.from(parts, ([id, own]) => wireStore(id, estate.stores.get(id), own)).sort(byWorst),
+    incidents: board.openIncidents().filter(isWanted).map(wireIncident),
   };
 }
 
-type Counts = Record<State, number>;
-
-interface Tally {
-  readonly counts: Counts;
-  readonly kinds: Record<string, number>;
-  /** Since when at least one target has been in the state; infinite when none is. */
-  readonly sinceMs: Counts;
+interface KeptStore {
+  readonly version: number;
+  readonly store: Store | undefined;
+  readonly wire: WireStore;
 }
 
-const noCounts = (): Counts => ({ unknown: 0, up: 0, degraded: 0, down: 0 });
+/** Of stores that are one place, as most are. A store as it was is the same object. */
+const keptStores = new WeakMap<Place, KeptStore>();
 
-function newTally(): Tally {
-  const never = Number.POSITIVE_INFINITY;
-  return {
-    counts: noCounts(),
-    kinds: {},
-    sinceMs: { unknown: never, up: never, degraded: never, down: never },
-  };
+function wireStore(id: StoreId, store: Store | undefined, places: readonly Place[]): WireStore {
+  const [place, ...others] = places;
+  if (place === undefined || others.length > 0) return describeStore(id, store, places);
+  const kept = keptStores.get(place);
+  if (kept?.version === place.version && kept.store === store) return kept.wire;
+  const wire = describeStore(id, store, places);
+  keptStores.set(place, { version: place.version, store, wire });
+  return wire;
 }
 
-function wireStores(estate: Estate, tallies: ReadonlyMap<StoreId, Tally>): WireStore[] {
-  return Array.from(tallies, ([id, tally]) => wireStore(id, estate.stores.get(id), tally)).sort(byWorst);
-}
-
-function wireStore(id: StoreId, store: Store | undefined, { counts, kinds, sinceMs }: Tally): WireStore {
+function describeStore(id: StoreId, store: Store | undefined, places: readonly Place[]): WireStore {
+  const counts: Record<State, number> = { unknown: 0, up: 0, degraded: 0, down: 0 };
+  const kinds: Record<string, number> = {};
+  for (const place of places) {
+    for (const state of WORST_FIRST) counts[state] += place.counts[state];
+    for (const [kind, count] of Object.entries(place.kinds)) kinds[kind] = (kinds[kind] ?? 0) + count;
+  }
   const state = WORST_FIRST.find((candidate) => counts[candidate] > 0) ?? 'unknown';
-  const hasSince = (state === 'down' || state === 'degraded') && Number.isFinite(sinceMs[state]);
+  const sinceMs =
+    state === 'down' || state === 'degraded'
+      ? Math.min(...places.map((place) => place.sinceMs(state)))
+      : Number.POSITIVE_INFINITY;
   return {
     id,
     name: store?.name ?? id,
@@ -83,24 +85,24 @@ function wireStore(id: StoreId, store: Store | undefined, { counts, kinds, since
     ...(store?.region === undefined ? {} : { region: store.region }),
     ...(store?.city === undefined ? {} : { city: store.city }),
     state,
-    ...(hasSince ? { since: new Date(sinceMs[state]).toISOString() } : {}),
+    ...(Number.isFinite(sinceMs) ? { since: new Date(sinceMs).toISOString() } : {}),
     targets: counts,
     kinds,
   };
 }
 
 function byWorst(a: WireStore, b: WireStore): number {
-  const rank = (store: WireStore): number => WORST_FIRST.findIndex((state) => state === store.state);
   const size = (store: WireStore): number => store.targets.down * 1_000_000 + store.targets.degraded;
-  return rank(a) - rank(b) || size(b) - size(a) || compareText(a.name, b.name) || compareText(a.id, b.id);
+  return (
+    RANK[a.state] - RANK[b.state] ||
+    size(b) - size(a) ||
+    compareText(a.name, b.name) ||
+    compareText(a.id, b.id)
+  );
 }
 
 function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
-}
-
-function isTargetWanted(target: Target, filter: FeedFilter): boolean {
-  return isPlaceWanted(target.store, target.labels['chain'], target.labels['region'], filter);
 }
 
 function isPlaceWanted(
@@ -116,14 +118,38 @@ function isPlaceWanted(
   );
 }
 
+const keptIncidents = new WeakMap<Incident, Snapshot['incidents'][number]>();
+
+function wireIncident(incident: Incident): Snapshot['incidents'][number] {
+  const kept = keptIncidents.get(incident) ?? stampsToIso({ ...incident });
+  keptIncidents.set(incident, kept);
+  return kept;
+}
+
 /** An incident belongs to a place when its scope holds a target of that place. */
-function isIncidentWanted(incident: Incident, targets: readonly Target[], filter: FeedFilter): boolean {
-  const { minSeverity } = filter;
-  if (minSeverity !== undefined && SEVERITIES.indexOf(incident.severity) < SEVERITIES.indexOf(minSeverity)) {
-    return false;
-  }
-  if (filter.chain === undefined && filter.region === undefined && filter.store === undefined) return true;
-  return incident.scope.some((labels) => targets.some((target) => isInScope(target, labels)));
+function makeIncidentFilter(
+  places: readonly Place[],
+  estate: Estate,
+  filter: FeedFilter,
+): (incident: Incident) => boolean {
+  const { minSeverity, chain, region, store } = filter;
+  const least = minSeverity === undefined ? 0 : SEVERITIES.indexOf(minSeverity);
+  const isEverywhere = chain === undefined && region === undefined && store === undefined;
+  const stores = new Set(places.map(({ scopeStore }) => scopeStore));
+  const holds = (labels: Readonly<Record<string, string>>): boolean => {
+    const [first, ...others] = Object.entries(labels);
+    if (first === undefined) return places.length > 0;
+    const [name, value] = first;
+    if (others.length === 0 && name === 'store') return stores.has(value);
+    if (others.length === 0 && name === 'target') {
+      const target = estate.targets.get(toTargetId(value));
+      if (target === undefined) return false;
+      return isPlaceWanted(target.store, target.labels['chain'], target.labels['region'], filter);
+    }
+    return places.some(({ targets }) => targets.some((target) => isInScope(target, labels)));
+  };
+  return (incident) =>
+    SEVERITIES.indexOf(incident.severity) >= least && (isEverywhere || incident.scope.some(holds));
 }
 
 function isInScope(target: Target, labels: Readonly<Record<string, string>>): boolean {

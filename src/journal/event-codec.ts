@@ -1,41 +1,8 @@
 import { z } from 'zod';
-import {
-  type EventDraft,
-  type Incident,
-  type JournalEvent,
-  SEVERITIES,
-  subjectOf,
-  type TargetStateChanged,
-} from '../core/events.ts';
+import { type Incident, type JournalEvent, SEVERITIES, type TargetStateChanged } from '../core/events.ts';
 import { STATES } from '../core/health.ts';
 import { REASONS, SELF_REASONS } from '../core/reason.ts';
 import { JournalDamaged } from './journal.ts';
-
-/** An event as it is laid down: everything but `seq` and the hash, which the writer gives. */
-export interface EncodedEvent {
-  readonly atMs: number;
-  readonly kind: string;
-  /** What it is about (see `subjectOf`); null when it leaves no state behind. */
-  readonly subject: string | null;
-  /** Whether it closes its subject. */
-  readonly closes: boolean;
-  /** Canonical JSON of all parts but `atMs`: keys sorted at every level, absent parts left out. */
-  readonly payload: string;
-}
-
-/** Throws a RangeError when `atMs` is no whole number of milliseconds: such an event is a fault of the caller. */
-export function encodeEvent(draft: EventDraft): EncodedEvent {
-  const { atMs, ...rest } = draft;
-  if (!Number.isSafeInteger(atMs)) throw new RangeError(`an event's atMs must be whole, not ${atMs}`);
-  const subject = subjectOf(draft);
-  return {
-    atMs,
-    kind: draft.kind,
-    subject: subject?.key ?? null,
-    closes: subject?.closes ?? false,
-    payload: JSON.stringify(sorted(rest)),
-  };
-}
 
 /** A row of the table `events` without its hash. */
 export interface EventRow {
@@ -62,13 +29,6 @@ export function decodeEvent({ seq, atMs, payload }: EventRow): JournalEvent {
   throw new JournalDamaged(`event ${seq} cannot be read: ${where}: ${issue?.message}`, seq, {
     cause: parsed.error,
   });
-}
-
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  return Object.fromEntries(entries.map(([key, part]) => [key, sorted(part)]));
 }
 
 type Body<Event> = Event extends unknown ? Omit<Event, 'seq' | 'atMs'> : never;

@@ -1,5 +1,5 @@
 import { type EventDraft, type JournalEvent, subjectOf } from '../core/events.ts';
-import { encodeEvent } from './event-codec.ts';
+import { checkDraft } from './encode-event.ts';
 import { type Journal, JournalUnavailable } from './journal.ts';
 
 /**
@@ -33,7 +33,7 @@ export class MemoryJournal implements Journal {
   }
 
   async append(drafts: readonly EventDraft[]): Promise<readonly JournalEvent[]> {
-    for (const draft of drafts) encodeEvent(draft);
+    for (const draft of drafts) checkDraft(draft);
     if (this.isClosed) throw new JournalUnavailable('the journal is closed');
     if (this.fault !== undefined) {
       throw new JournalUnavailable(`nothing was written: ${this.fault.message}`, { cause: this.fault });

@@ -5,7 +5,8 @@ import { Worker } from 'node:worker_threads';
 import type { EventDraft, JournalEvent } from '../core/events.ts';
 import { unreachable } from '../lib/unreachable.ts';
 import { toHex } from './chain.ts';
-import { decodeEvent, type EncodedEvent, encodeEvent } from './event-codec.ts';
+import { checkDraft } from './encode-event.ts';
+import { decodeEvent } from './event-codec.ts';
 import { type Journal, JournalDamaged, JournalUnavailable } from './journal.ts';
 import { asJournalError, openToRead, readHead } from './journal-file.ts';
 import type { FromWriter, ToWriter, WriterFault, WriterOptions } from './sqlite-writer-worker.ts';
@@ -93,10 +94,10 @@ export class SqliteJournal implements Journal {
   }
 
   async append(drafts: readonly EventDraft[]): Promise<readonly JournalEvent[]> {
-    const events = drafts.map(encodeEvent);
+    for (const draft of drafts) checkDraft(draft);
     if (this.fault !== undefined) throw new JournalUnavailable(this.fault.message, { cause: this.fault });
-    if (events.length === 0) return [];
-    return this.send(drafts, events);
+    if (drafts.length === 0) return [];
+    return this.send(drafts);
   }
 
   read(since: number, limit: number): readonly JournalEvent[] {
@@ -123,14 +124,11 @@ export class SqliteJournal implements Journal {
     await this.closed.promise;
   }
 
-  private send(
-    drafts: readonly EventDraft[],
-    events: readonly EncodedEvent[],
-  ): Promise<readonly JournalEvent[]> {
+  private send(drafts: readonly EventDraft[]): Promise<readonly JournalEvent[]> {
     const { promise, resolve, reject } = Promise.withResolvers<readonly JournalEvent[]>();
     const id = this.nextId++;
     this.pending.set(id, { drafts, resolve, reject });
-    this.post({ kind: 'append', id, events });
+    this.post({ kind: 'append', id, drafts });
     return promise;
   }
 

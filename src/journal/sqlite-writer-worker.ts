@@ -1,8 +1,9 @@
 import { statSync } from 'node:fs';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import type { EventDraft } from '../core/events.ts';
 import { chainHash } from './chain.ts';
-import type { EncodedEvent } from './event-codec.ts';
+import { encodeEvent } from './encode-event.ts';
 import { JournalDamaged, JournalUnavailable } from './journal.ts';
 import { asJournalError, type Head, isInPlace, openToWrite, readHead, takeLock } from './journal-file.ts';
 
@@ -12,9 +13,9 @@ export interface WriterOptions {
   readonly maxBytes: number | undefined;
 }
 
-/** To the writer: one append, or the wish to end after what was sent before. */
+/** To the writer: one append, whose events are encoded here, off the main path, or the wish to end after what was sent before. */
 export type ToWriter =
-  | { readonly kind: 'append'; readonly id: number; readonly events: readonly EncodedEvent[] }
+  | { readonly kind: 'append'; readonly id: number; readonly drafts: readonly EventDraft[] }
   | { readonly kind: 'close' };
 
 /** An error that keeps its meaning across threads. */
@@ -79,7 +80,7 @@ class Writer implements Disposable {
         );
       }
       this.db.exec('BEGIN IMMEDIATE');
-      for (const { events } of appends) for (const event of events) this.insert(event);
+      for (const { drafts } of appends) for (const draft of drafts) this.insert(draft);
       this.setHead.run(this.head.seq, this.head.hash);
       this.db.exec('COMMIT');
     } catch (error) {
@@ -91,9 +92,9 @@ class Writer implements Disposable {
     }
     this.commits++;
     let firstSeq = before.seq + 1;
-    for (const { id, events } of appends) {
+    for (const { id, drafts } of appends) {
       tell({ kind: 'written', id, firstSeq, commits: this.commits });
-      firstSeq += events.length;
+      firstSeq += drafts.length;
     }
   }
 
@@ -111,7 +112,8 @@ class Writer implements Disposable {
     }
   }
 
-  private insert({ atMs, kind, subject, closes, payload }: EncodedEvent): void {
+  private insert(draft: EventDraft): void {
+    const { atMs, kind, subject, closes, payload } = encodeEvent(draft);
     const seq = this.head.seq + 1;
     const hash = chainHash(this.head.hash, seq, atMs, payload);
     this.insertEvent.run(seq, atMs, kind, subject, payload, hash);
