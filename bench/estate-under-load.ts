@@ -9,7 +9,8 @@ export interface TargetServers extends AsyncDisposable {
   readonly port: number;
   /** `host:port` of target `i`, by turns. */
   readonly addressOf: (i: number) => string;
-  ask(question: 'closed' | 'open'): Promise<unknown>;
+  /** Refuses connections from now on. */
+  close(): Promise<unknown>;
   signal(signal: 'SIGSTOP' | 'SIGCONT'): void;
 }
 
@@ -27,7 +28,7 @@ export async function startTargets(
     addresses,
     port,
     addressOf: (i) => `${addresses[i % addresses.length]}:${port}`,
-    ask: (question) => helper.ask(question),
+    close: () => helper.ask('close'),
     signal: (signal) => helper.signal(signal),
     [Symbol.asyncDispose]: () => helper[Symbol.asyncDispose](),
   };

@@ -11,14 +11,9 @@ export interface TargetOptions {
   readonly backlog: number;
 }
 
-/** `closed`: refuse from now on. `open`: answer again, on the same port. */
-export type TargetQuestion = 'closed' | 'open';
-
 const PAGE = `<!doctype html><title>Solhaga</title>${'<p>Varor och priser.</p>\n'.repeat(60)}`;
 
 const { kind, addresses, backlog } = helperOptions() as TargetOptions;
-let servers: readonly Server[] = [];
-
 function makeServer(): Server {
   if (kind === 'http') {
     return createHttpServer((_request, response) => {
@@ -32,29 +27,20 @@ function makeServer(): Server {
   });
 }
 
-async function listen(port: number): Promise<number> {
-  let chosen = port;
-  const opened: Server[] = [];
-  servers = opened;
-  for (const host of addresses) {
-    const server = makeServer();
-    server.listen({ host, port: chosen, backlog });
-    await once(server, 'listening');
-    opened.push(server);
-    const address = server.address();
-    if (typeof address === 'object' && address !== null) chosen = address.port;
-  }
-  return chosen;
+let port = 0;
+const servers: Server[] = [];
+for (const host of addresses) {
+  const server = makeServer();
+  server.listen({ host, port, backlog });
+  await once(server, 'listening');
+  servers.push(server);
+  const address = server.address();
+  if (typeof address === 'object' && address !== null) port = address.port;
 }
 
-async function close(): Promise<void> {
+/** Asked anything: refuses from now on. */
+serveParent({ port }, async () => {
   const closed = servers.map((server) => once(server, 'close'));
   for (const server of servers) server.close();
   await Promise.all(closed);
-}
-
-const port = await listen(0);
-serveParent({ port }, async (question) => {
-  if ((question as TargetQuestion) === 'closed') await close();
-  else await listen(port);
 });

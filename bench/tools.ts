@@ -143,13 +143,13 @@ export interface ConfigOptions {
   readonly address: (i: number) => string;
   /** The module's options in YAML, after `prober:` and up to its closing brace. */
   readonly module: string;
-  /** The bound over all and the bound towards a store of 12; absent, the monitor's own. */
-  readonly limits?: { readonly overAll: number; readonly perStore: number };
+  /** Absent, the monitor's own. */
+  readonly maxInFlightPerStore?: number;
 }
 
 /** Writes a configuration of `count` targets in stores of 12. Returns the file. */
 export async function writeConfig(folder: string, options: ConfigOptions): Promise<string> {
-  const { count, address, module, limits } = options;
+  const { count, address, module, maxInFlightPerStore: perStore } = options;
   const stores = Array.from(
     { length: Math.ceil(count / 12) },
     (_, s) => `S${s},Store ${s},Solhaga,Värmland,Kil`,
@@ -164,13 +164,10 @@ export async function writeConfig(folder: string, options: ConfigOptions): Promi
     ['terminal_id,store_id,lane,address,module', ...terminals].join('\n'),
   );
   const file = join(folder, 'kassavakt.yaml');
-  const bounds =
-    limits === undefined
-      ? ''
-      : `limits: { max_in_flight: ${limits.overAll}, max_in_flight_per_store: ${limits.perStore} }\n`;
+  const limits = perStore === undefined ? '' : `limits: { max_in_flight_per_store: ${perStore} }\n`;
   await writeFile(
     file,
-    `estate: { stores: stores.csv, terminals: terminals.csv }\n${bounds}modules:\n  terminal: { prober: ${module} }\n`,
+    `estate: { stores: stores.csv, terminals: terminals.csv }\n${limits}modules:\n  terminal: { prober: ${module} }\n`,
   );
   return file;
 }
