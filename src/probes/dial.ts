@@ -36,11 +36,16 @@ export interface TlsOptions {
   readonly alpn?: readonly string[] | undefined;
 }
 
+/** A step of a dial. */
+interface DialPhase extends Phase {
+  readonly name: 'resolve' | 'connect' | 'tls';
+}
+
 /** What every dial brings home, however it ended. */
 interface Dialled {
   /** `resolve` (only for a name), `connect`, `tls`: each step begun, in order. */
-  readonly phases: readonly Phase[];
-  /** The address' and the TLS session's measurements, named as blackbox_exporter names them. */
+  readonly phases: readonly DialPhase[];
+  /** The address' and the TLS session's measurements, in this order, named as blackbox_exporter names them. */
   readonly samples: readonly Sample[];
   /** What happened, line by line. */
   readonly trail: readonly string[];
@@ -73,7 +78,7 @@ export type DialResult = Opened | DialFault;
  */
 export async function dial(options: DialOptions, signal: AbortSignal): Promise<DialResult> {
   const { host, port, ip, clock } = options;
-  const phases: Phase[] = [];
+  const phases: DialPhase[] = [];
   const trail: string[] = [];
   const endpoint = endpointText(host, port);
   const resolveAtMs = clock.monotonicMs();
@@ -141,7 +146,7 @@ export async function openTls(
   const startedAtMs = clock.monotonicMs();
   const shaken = await handshake(socket, name, tls, signal);
   const durationMs = clock.monotonicMs() - startedAtMs;
-  const phases = [{ name: 'tls', durationMs }];
+  const phases: DialPhase[] = [{ name: 'tls', durationMs }];
   const fail = (fault: Fault, facts?: TlsFacts): DialFault => {
     shaken.session.destroy();
     socket.destroy();

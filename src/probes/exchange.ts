@@ -50,7 +50,7 @@ export async function exchange(
     // Told beforehand: small devices do not read chunks.
     ...(body === undefined ? {} : { 'Content-Length': String(body.length) }),
     Connection: 'close',
-  });
+  }).flat();
   const startedMs = clock.monotonicMs();
   try {
     const headed = await sendRequest(

@@ -1,23 +1,18 @@
 import type { IncomingMessage } from 'node:http';
-import type { MeasurementName, Sample } from '../core/measurements.ts';
+import type { Sample } from '../core/measurements.ts';
 import type { DialResult } from './dial.ts';
 import type { Report } from './report.ts';
+import { ADDRESS_SAMPLES } from './resolve.ts';
 
 const PHASES = ['resolve', 'connect', 'tls', 'processing', 'transfer'] as const;
-
-const ADDRESS: ReadonlySet<MeasurementName> = new Set([
-  'probe_dns_lookup_time_seconds',
-  'probe_ip_protocol',
-  'probe_ip_addr_hash',
-]);
-
-const OF_THE_ANSWER = [
-  'probe_http_status_code',
-  'probe_http_version',
-  'probe_http_ssl',
-  'probe_http_content_length',
-  'probe_http_uncompressed_body_length',
-] as const;
+type PhaseName = (typeof PHASES)[number];
+const LABELS = {
+  resolve: { phase: 'resolve' },
+  connect: { phase: 'connect' },
+  tls: { phase: 'tls' },
+  processing: { phase: 'processing' },
+  transfer: { phase: 'transfer' },
+} as const;
 
 /** What an HTTP probe has seen so far, over all its hops. */
 export class Seen {
@@ -25,15 +20,17 @@ export class Seen {
   readonly trail: string[] = [];
   redirects = 0;
   status = 0;
-  private readonly phases = new Map<string, number>();
-  /** In blackbox_exporter all of these are there, at 0, whatever happens. */
-  private readonly values = new Map<MeasurementName, number>([
-    ...OF_THE_ANSWER.map((name) => [name, 0] as const),
-    ['probe_http_redirects', 0],
-    ['probe_failed_due_to_regex', 0],
-  ]);
+  isMismatch = false;
+  uncompressedLength = 0;
+  private version = 0;
+  private isTls = false;
+  /** Undefined when the answer does not tell its length: never -1. */
+  private contentLength: number | undefined = 0;
+  private modifiedAtMs = Number.NaN;
+  /** Over all hops, in the order they first came. */
+  private readonly phases: { readonly name: PhaseName; durationMs: number }[] = [];
   /** The first hop's address. */
-  private address: readonly Sample[] = [];
+  private address: readonly Sample[] | undefined;
   /** The last hop's TLS session. */
   private session: readonly Sample[] = [];
 
@@ -41,57 +38,62 @@ export class Seen {
     this.startedAtMs = startedAtMs;
   }
 
-  set(name: MeasurementName, value: number): void {
-    this.values.set(name, value);
-  }
-
-  addPhase(name: (typeof PHASES)[number], durationMs: number): void {
-    this.phases.set(name, (this.phases.get(name) ?? 0) + durationMs);
+  addPhase(name: PhaseName, durationMs: number): void {
+    const phase = this.phases.find((candidate) => candidate.name === name);
+    if (phase === undefined) this.phases.push({ name, durationMs });
+    else phase.durationMs += durationMs;
   }
 
   /** A new hop begins: what the one before answered is not the answer. */
   addDial(dialled: DialResult): void {
     this.status = 0;
-    for (const name of OF_THE_ANSWER) this.set(name, 0);
-    this.values.delete('probe_http_last_modified_timestamp_seconds');
-    for (const name of ['resolve', 'connect', 'tls'] as const) {
-      const phase = dialled.phases.find((candidate) => candidate.name === name);
-      if (phase !== undefined) this.addPhase(name, phase.durationMs);
-    }
-    if (this.address.length === 0) this.address = dialled.samples.filter(({ name }) => ADDRESS.has(name));
-    this.session = dialled.samples.filter(({ name }) => !ADDRESS.has(name));
+    this.version = 0;
+    this.isTls = false;
+    this.contentLength = 0;
+    this.uncompressedLength = 0;
+    this.modifiedAtMs = Number.NaN;
+    for (const { name, durationMs } of dialled.phases) this.addPhase(name, durationMs);
+    this.address ??= dialled.samples.slice(0, ADDRESS_SAMPLES);
+    this.session = dialled.samples.slice(ADDRESS_SAMPLES);
     this.trail.push(...dialled.trail);
   }
 
   addHead(response: IncomingMessage, isTls: boolean): void {
     this.status = response.statusCode ?? 0;
-    this.set('probe_http_status_code', this.status);
-    this.set('probe_http_version', Number(response.httpVersion));
-    this.set('probe_http_ssl', isTls ? 1 : 0);
+    this.version = Number(response.httpVersion);
+    this.isTls = isTls;
     const length = isBodiless(this.status) ? '0' : response.headers['content-length'];
-    // A length that is not known has no number: never -1.
-    if (length === undefined) this.values.delete('probe_http_content_length');
-    else this.set('probe_http_content_length', Number(length));
-    const modifiedAtMs = Date.parse(response.headers['last-modified'] ?? '');
-    if (Number.isNaN(modifiedAtMs)) this.values.delete('probe_http_last_modified_timestamp_seconds');
-    else this.set('probe_http_last_modified_timestamp_seconds', modifiedAtMs / 1_000);
+    this.contentLength = length === undefined ? undefined : Number(length);
+    const modified = response.headers['last-modified'];
+    this.modifiedAtMs = modified === undefined ? Number.NaN : Date.parse(modified);
   }
 
+  /** In blackbox_exporter all of these are there, at 0, whatever happens; but for what has no number. */
   report(): Report {
-    return {
-      phases: Array.from(this.phases, ([name, durationMs]) => ({ name, durationMs })),
-      samples: [
-        ...this.address,
-        ...PHASES.map((phase) => ({
-          name: 'probe_http_duration_seconds' as const,
-          labels: { phase },
-          value: (this.phases.get(phase) ?? 0) / 1_000,
-        })),
-        ...Array.from(this.values, ([name, value]) => ({ name, value })),
-        ...this.session,
-      ],
-      trail: this.trail,
-    };
+    const samples: Sample[] = [...(this.address ?? [])];
+    for (const name of PHASES) {
+      const durationMs = this.phases.find((phase) => phase.name === name)?.durationMs ?? 0;
+      samples.push({ name: 'probe_http_duration_seconds', labels: LABELS[name], value: durationMs / 1_000 });
+    }
+    samples.push(
+      { name: 'probe_http_status_code', value: this.status },
+      { name: 'probe_http_version', value: this.version },
+      { name: 'probe_http_ssl', value: this.isTls ? 1 : 0 },
+      { name: 'probe_http_uncompressed_body_length', value: this.uncompressedLength },
+      { name: 'probe_http_redirects', value: this.redirects },
+      { name: 'probe_failed_due_to_regex', value: this.isMismatch ? 1 : 0 },
+    );
+    if (this.contentLength !== undefined) {
+      samples.push({ name: 'probe_http_content_length', value: this.contentLength });
+    }
+    if (!Number.isNaN(this.modifiedAtMs)) {
+      samples.push({
+        name: 'probe_http_last_modified_timestamp_seconds',
+        value: this.modifiedAtMs / 1_000,
+      });
+    }
+    samples.push(...this.session);
+    return { phases: this.phases, samples, trail: this.trail };
   }
 }
 

@@ -67,7 +67,7 @@ function statusObjection(
 }
 
 async function headerObjection(
-  { headersDistinct }: Head,
+  head: Head,
   options: HttpOptions,
   searcher: RegexSearcher,
   who: string,
@@ -78,7 +78,7 @@ async function headerObjection(
     [options.fail_if_header_not_matches, true],
   ] as const) {
     for (const { header, regexp, allow_missing: allowMissing } of rules) {
-      const values = headersDistinct[header.toLowerCase()] ?? [];
+      const values = head.headersDistinct[header.toLowerCase()] ?? [];
       if (values.length === 0) {
         if (allowMissing) continue;
         return mismatch(`${who} answers without the header ${header}`);

@@ -4,13 +4,22 @@ import { formatDuration } from '../lib/duration.ts';
 import { err, ok, type Result } from '../lib/result.ts';
 import { unreachable } from '../lib/unreachable.ts';
 import { throwUnlessTimeout } from './deadline.ts';
-import { type DialResult, dial } from './dial.ts';
+import { type DialResult, dial, type TlsOptions } from './dial.ts';
 import { codeOf, type Fault, faultOf } from './fault.ts';
 import { type BodyRead, type Headed, MAX_HEAD_BYTES, readBody, sendRequest } from './http-exchange.ts';
 import { type HttpOptions, httpOptions, parseSize } from './http-options.ts';
-import { type Hop, isHarmlessHeader, MAX_REDIRECTS, nextHop } from './http-redirect.ts';
+import {
+  type Hop,
+  isHarmlessHeader,
+  MAX_REDIRECTS,
+  nextHop,
+  type Place,
+  placeOf,
+  withoutBrackets,
+} from './http-redirect.ts';
 import { isBodiless, Seen } from './http-seen.ts';
 import { judgeAnswer, type Objection, readsText } from './http-verdict.ts';
+import { Memo } from './memo.ts';
 import type { Probe, ProbeContext, Prober, ProbeRequest } from './probe.ts';
 import { RegexSearcher } from './regex.ts';
 import { reportFault } from './report.ts';
@@ -37,7 +46,7 @@ export const httpProber: Prober<HttpOptions> = {
   options: httpOptions,
   addressExample: 'https://shop.example/health',
   parseAddress(address) {
-    const parsed = parseUrl(address);
+    const parsed = parsePlace(address);
     return parsed.ok ? ok(true) : parsed;
   },
   async open(options, context) {
@@ -54,8 +63,38 @@ export const httpProber: Prober<HttpOptions> = {
 
 type Header = readonly [name: string, value: string];
 
+/** A module's headers, but for those that differ from probe to probe. */
+interface Headers {
+  readonly host: string | undefined;
+  readonly all: Sent;
+  /** What may be sent where secrets may not. */
+  readonly harmless: Sent;
+}
+
+interface Sent {
+  /** Name, value, name, value. */
+  readonly flat: readonly string[];
+  readonly hasLength: boolean;
+}
+
+function headersOf(configured: readonly Header[], compression: HttpOptions['compression']): Headers {
+  const sent = (given: readonly Header[]): Sent => {
+    const has = (name: string): boolean => given.some(([key]) => key.toLowerCase() === name);
+    const usual: Header[] = has('user-agent') ? [] : [['User-Agent', 'Kassavakt']];
+    if (compression !== undefined && !has('accept-encoding')) usual.push(['Accept-Encoding', compression]);
+    return { flat: [...usual, ...given].flat(), hasLength: has('content-length') };
+  };
+  const isHost = ([name]: Header): boolean => name.toLowerCase() === 'host';
+  const given = configured.filter((header) => !isHost(header));
+  return {
+    host: configured.find(isHost)?.[1],
+    all: sent(given),
+    harmless: sent(given.filter(([name]) => isHarmlessHeader(name))),
+  };
+}
+
 /** As blackbox_exporter, takes an address without a scheme for http. */
-function parseUrl(address: string): Result<URL> {
+function parsePlace(address: string): Result<Place> {
   const url = URL.parse(/^[a-z][a-z\d+.-]*:\/\//i.test(address) ? address : `http://${address}`);
   if (url === null || url.hostname === '') return err('write a URL, as in https://shop.example/health');
   if (url.protocol !== 'http:' && url.protocol !== 'https:')
@@ -63,7 +102,7 @@ function parseUrl(address: string): Result<URL> {
   if (url.username !== '' || url.password !== '') {
     return err('the URL holds a user name or password; give them as basic_auth in the module instead');
   }
-  return ok(url);
+  return ok(placeOf(url));
 }
 
 /** What the options say to send, secrets included. */
@@ -101,7 +140,10 @@ class HttpProbe implements Probe {
   private readonly context: ProbeContext;
   private readonly client: ClientTls;
   private readonly body: Buffer | undefined;
-  private readonly headers: readonly Header[];
+  private readonly headers: Headers;
+  private readonly maxBytes: number;
+  private readonly readsText: boolean;
+  private readonly places = new Memo(parsePlace);
 
   constructor(
     options: HttpOptions,
@@ -114,15 +156,17 @@ class HttpProbe implements Probe {
     this.context = context;
     this.client = client;
     this.body = body;
-    this.headers = headers;
+    this.headers = headersOf(headers, options.compression);
+    this.maxBytes = parseSize(options.body_size_limit) ?? 0;
+    this.readsText = readsText(options);
   }
 
   async run(request: ProbeRequest, signal: AbortSignal): Promise<ProbeReport> {
-    const parsed = parseUrl(request.address);
+    const parsed = this.places.of(request.address);
     if (!parsed.ok) throw new TypeError(`not an address that was accepted: ${parsed.error}`);
     const seen = new Seen(this.context.clock.monotonicMs());
     const { method } = this.options;
-    let hop: Hop = { url: parsed.value, method, sendsBody: true, isTrusted: true };
+    let hop: Hop = { place: parsed.value, method, sendsBody: true, isTrusted: true };
     for (;;) {
       const step = await this.runHop(hop, request, seen, signal);
       if (step.kind === 'done') return this.report(seen, step.objection);
@@ -155,7 +199,7 @@ class HttpProbe implements Probe {
         socket,
         {
           method: hop.method,
-          path: `${hop.url.pathname}${hop.url.search}`,
+          path: hop.place.path,
           headers: this.headersFor(hop, request),
           body: hop.sendsBody ? this.body : undefined,
         },
@@ -166,19 +210,19 @@ class HttpProbe implements Probe {
       if (headed.kind === 'aborted') throwUnlessTimeout(signal);
       if (headed.kind !== 'head') return done(this.noHead(headed, dialled, seen));
       const { response } = headed;
-      seen.addHead(response, hop.url.protocol === 'https:');
+      seen.addHead(response, hop.place.isTls);
       seen.trail.push(
         `${hop.method} ${who}: HTTP ${response.statusCode} after ${formatDuration(processingMs)}`,
       );
       const next = nextHop(hop, response.statusCode ?? 0, response.headers.location);
       // As in blackbox_exporter, a redirect counts that is not followed.
-      if (next?.ok === true) seen.set('probe_http_redirects', ++seen.redirects);
+      if (next?.ok === true) seen.redirects++;
       if (next !== undefined && this.options.follow_redirects) {
         if (next.ok && seen.redirects <= MAX_REDIRECTS) return { kind: 'redirect', hop: next.value };
         const what = next.ok ? `redirects more than ${MAX_REDIRECTS} times` : next.error;
         return done({ kind: 'failed', reason: 'protocol', message: `${who} ${what}` });
       }
-      const isRead = next === undefined || readsText(this.options);
+      const isRead = next === undefined || this.readsText;
       const objection = await this.judgeResponse(response, hop, isRead, seen, who, signal);
       return objection === undefined ? { kind: 'done' } : done(objection);
     } finally {
@@ -205,17 +249,16 @@ class HttpProbe implements Probe {
             response,
             {
               compression,
-              maxBytes: parseSize(this.options.body_size_limit) ?? 0,
-              keep: readsText(this.options),
+              maxBytes: this.maxBytes,
+              keep: this.readsText,
             },
             signal,
           );
     seen.addPhase('transfer', clock.monotonicMs() - startedAtMs);
-    seen.set('probe_http_uncompressed_body_length', body.length);
+    seen.uncompressedLength = body.length;
     if (body.kind === 'aborted') throwUnlessTimeout(signal);
-    const isTls = hop.url.protocol === 'https:';
     const objection = await judgeAnswer(
-      { head: response, isTls, body },
+      { head: response, isTls: hop.place.isTls, body },
       this.options,
       this.searcher,
       who,
@@ -231,48 +274,37 @@ class HttpProbe implements Probe {
   }
 
   private dialHop(hop: Hop, request: ProbeRequest, signal: AbortSignal): Promise<DialResult> {
-    const { url } = hop;
-    const isTls = url.protocol === 'https:';
-    const host = url.hostname.replace(/^\[|\]$/g, '');
-    const client = hop.isTrusted ? this.client : { ...this.client, serverName: undefined };
-    const serverName = hop.isTrusted ? hostOf(this.hostHeader(request)) : undefined;
+    const { host, port, isTls } = hop.place;
     return dial(
       {
         host,
-        port: url.port === '' ? (isTls ? 443 : 80) : Number(url.port),
+        port,
         ip: this.options,
-        tls: isTls ? { client, serverName, alpn: ['http/1.1'] } : undefined,
+        tls: isTls ? this.tlsFor(hop, request) : undefined,
         clock: this.context.clock,
       },
       signal,
     );
   }
 
-  /** The name to ask for in place of the URL's, as `/probe?hostname=` or a Host header give it. */
-  private hostHeader(request: ProbeRequest): string | undefined {
-    return request.hostname ?? this.headers.find(([name]) => name.toLowerCase() === 'host')?.[1];
+  private tlsFor(hop: Hop, request: ProbeRequest): TlsOptions {
+    const alpn = ['http/1.1'];
+    if (!hop.isTrusted) return { client: { ...this.client, serverName: undefined }, alpn };
+    return { client: this.client, serverName: hostOf(this.hostFor(request)), alpn };
   }
 
-  private headersFor(hop: Hop, request: ProbeRequest): readonly Header[] {
-    const { compression } = this.options;
-    const given = this.headers.filter(
-      ([name]) => name.toLowerCase() !== 'host' && (hop.isTrusted || isHarmlessHeader(name)),
-    );
-    const has = (name: string): boolean => given.some(([key]) => key.toLowerCase() === name);
+  /** The name to ask for in place of the URL's, as `/probe?hostname=` or a Host header give it. */
+  private hostFor(request: ProbeRequest): string | undefined {
+    return request.hostname ?? this.headers.host;
+  }
+
+  private headersFor(hop: Hop, request: ProbeRequest): readonly string[] {
+    const { flat, hasLength } = hop.isTrusted ? this.headers.all : this.headers.harmless;
+    const host = (hop.isTrusted ? this.hostFor(request) : undefined) ?? hop.place.authority;
     const body = hop.sendsBody ? this.body : undefined;
     const wantsLength = body !== undefined || ['POST', 'PUT', 'PATCH'].includes(hop.method);
-    return [
-      ['Host', (hop.isTrusted ? this.hostHeader(request) : undefined) ?? hop.url.host],
-      ...(has('user-agent') ? [] : [['User-Agent', 'Kassavakt'] as const]),
-      ...(compression === undefined || has('accept-encoding')
-        ? []
-        : [['Accept-Encoding', compression] as const]),
-      ...given,
-      ...(wantsLength && !has('content-length')
-        ? [['Content-Length', String(body?.length ?? 0)] as const]
-        : []),
-      ['Connection', 'close'],
-    ];
+    const length = wantsLength && !hasLength ? ['Content-Length', String(body?.length ?? 0)] : [];
+    return ['Host', host, ...flat, ...length, 'Connection', 'close'];
   }
 
   private noHead(
@@ -321,7 +353,7 @@ class HttpProbe implements Probe {
 
   private report(seen: Seen, objection: Objection | undefined): ProbeReport {
     const durationMs = this.context.clock.monotonicMs() - seen.startedAtMs;
-    seen.set('probe_failed_due_to_regex', objection?.isMismatch === true ? 1 : 0);
+    seen.isMismatch = objection?.isMismatch === true;
     const report = seen.report();
     if (objection !== undefined) {
       if (seen.trail.at(-1) !== objection.message) seen.trail.push(objection.message);
@@ -334,5 +366,6 @@ class HttpProbe implements Probe {
 
 /** A Host header without its port. */
 function hostOf(header: string | undefined): string | undefined {
-  return header === undefined ? undefined : URL.parse(`http://${header}`)?.hostname.replace(/^\[|\]$/g, '');
+  const url = header === undefined ? null : URL.parse(`http://${header}`);
+  return url === null ? undefined : withoutBrackets(url.hostname);
 }

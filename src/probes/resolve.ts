@@ -72,6 +72,9 @@ export async function resolveHost(
   }
 }
 
+/** How many measurements an address has, whatever it is. */
+export const ADDRESS_SAMPLES = 3;
+
 /** blackbox_exporter's measurements of the address that was chosen; both 0 when there is none. */
 export function addressSamples(
   chosen: { readonly address: string; readonly family: 4 | 6 } | undefined,
