@@ -14,16 +14,20 @@ import { makeSnapshot } from './snapshot.ts';
 import type { FeedSource } from './source.ts';
 
 /** At most so many events go into one frame: what a storm over a large estate brings forth in a frame's time. */
-const FRAME_EVENTS = 5_000;
+const FRAME_EVENTS = 6_000;
 /** The newest events are kept at hand, so that clients that keep up cost no reading. */
 const RECENT_EVENTS = 20_000;
-/** A client that kept up and then falls behind by more than this gets a snapshot instead of old news. */
+/** In a storm so many are kept, for as long as clients that take their frames have not had them all. */
+const STORM_EVENTS = 150_000;
+/** A client is slow when its network has taken nothing for so many rounds of frames. */
+const SLOW_ROUNDS = 10;
+/** A slow client that has fallen behind by more than this gets a snapshot instead of old news. */
 const MAX_BEHIND_EVENTS = RECENT_EVENTS;
 /** Reading the journal holds up the process: so many events are read at once, and so often in a frame's time. */
 const PAGE_EVENTS = 1_000;
-const PAGES_PER_FRAME = 8;
+const PAGES_PER_FRAME = 4;
 /** So many filters have their last snapshot kept. */
-const KEPT_SNAPSHOTS = 64;
+const KEPT_SNAPSHOTS = 32;
 
 /** What is sent at once. The same object goes to every client that it fits, so that it is serialised once. */
 export type Frame =
@@ -57,6 +61,8 @@ interface Cursor {
   seq: number;
   /** It came back with `since` and has not reached the present yet: it gets everything, however far behind. */
   isReplaying: boolean;
+  /** Rounds on end in which it was busy. */
+  busyRounds: number;
 }
 
 /**
@@ -96,6 +102,7 @@ export class FeedHub implements Disposable {
       filterKey: keyOf(client.filter),
       seq: client.since ?? this.announcedSeq,
       isReplaying: client.since !== undefined,
+      busyRounds: 0,
     };
     this.cursors.set(client, cursor);
     if (client.since === undefined) this.sendSnapshot(cursor);
@@ -114,10 +121,10 @@ export class FeedHub implements Disposable {
   private announce(events: readonly JournalEvent[]): void {
     for (const event of events) {
       if (event.seq <= this.announcedSeq) continue;
-      this.recent.push({ event, wire: undefined });
+      this.recent.push({ event, wire: this.cursors.size === 0 ? undefined : toWire(event) });
       this.announcedSeq = event.seq;
     }
-    if (this.recent.length > 1.5 * RECENT_EVENTS) this.recent = this.recent.slice(-RECENT_EVENTS);
+    this.trim();
     this.wake();
   }
 
@@ -135,14 +142,35 @@ export class FeedHub implements Disposable {
     this.servedAtMs = this.clock.monotonicMs();
     const round = new Round();
     for (const cursor of this.cursors.values()) {
-      if (!this.isServed(cursor) && !cursor.client.isBusy()) this.serve(cursor, round);
+      if (this.isServed(cursor)) continue;
+      if (cursor.client.isBusy()) {
+        cursor.busyRounds++;
+        continue;
+      }
+      this.serve(cursor, round);
+      cursor.busyRounds = 0;
     }
     for (const [frame, clients] of round.frames) {
       for (const [carrier, group] of Map.groupBy(clients, (client) => client.carrier))
         carrier.send(group, frame);
     }
     if (round.leftOut.size > 0) this.bringForward(round.leftOut);
-    if (!Array.from(this.cursors.values()).every((cursor) => this.isServed(cursor))) this.wake();
+    this.trim();
+    if (this.cursors.values().every((cursor) => this.isServed(cursor))) {
+      for (const entry of this.recent) entry.wire = undefined;
+    } else this.wake();
+  }
+
+  /** Lets go of old events, but in a storm not of those for which clients that keep up are still waiting. */
+  private trim(): void {
+    if (this.recent.length <= 1.5 * RECENT_EVENTS) return;
+    let from = this.announcedSeq - RECENT_EVENTS;
+    for (const { seq, isReplaying, busyRounds } of this.cursors.values()) {
+      if (!isReplaying && busyRounds < SLOW_ROUNDS) from = Math.min(from, seq);
+    }
+    from = Math.max(from, this.announcedSeq - STORM_EVENTS);
+    const surplus = from + 1 - (this.recent[0]?.event.seq ?? from);
+    if (surplus > RECENT_EVENTS / 2) this.recent = this.recent.slice(surplus);
   }
 
   private isServed(cursor: Cursor): boolean {
@@ -152,7 +180,8 @@ export class FeedHub implements Disposable {
   /** Puts the next frame for a client that is behind into `round`, or sends a snapshot where events do not do. */
   private serve(cursor: Cursor, round: Round): void {
     const behind = this.announcedSeq - cursor.seq;
-    if (behind < 0 || (!cursor.isReplaying && behind > MAX_BEHIND_EVENTS)) {
+    const maxBehind = cursor.busyRounds < SLOW_ROUNDS ? STORM_EVENTS : MAX_BEHIND_EVENTS;
+    if (behind < 0 || (!cursor.isReplaying && behind > maxBehind)) {
       this.sendGap(cursor);
       return;
     }
@@ -223,24 +252,34 @@ export class FeedHub implements Disposable {
     this.sendSnapshot(cursor);
   }
 
+  /** What has happened since the snapshot was made follows as events. */
   private sendSnapshot(cursor: Cursor): void {
     const frame = this.snapshotFor(cursor);
-    cursor.seq = this.announcedSeq;
+    cursor.seq = frame.snapshot.seq;
     cursor.isReplaying = false;
     cursor.client.carrier.send([cursor.client], frame);
+    if (!this.isServed(cursor)) this.wake();
   }
 
-  private snapshotFor({ client, filterKey }: Cursor): Frame {
+  /** The present, or in a storm, in which many may come at once, what was the present a moment ago. */
+  private snapshotFor({ client, filterKey }: Cursor): SnapshotFrame {
     const estate = this.source.estate();
+    const nowMs = this.clock.monotonicMs();
     const cached = this.snapshots.get(filterKey);
-    if (cached?.seq === this.announcedSeq && cached.estate === estate) return cached.frame;
+    if (cached?.estate === estate && this.isFresh(cached, nowMs)) return cached.frame;
     const made = makeSnapshot(this.source, client.filter, this.clock.nowMs());
-    const frame: Frame = { kind: 'snapshot', snapshot: { ...made, seq: this.announcedSeq } };
+    const frame: SnapshotFrame = { kind: 'snapshot', snapshot: { ...made, seq: this.announcedSeq } };
     this.snapshots.delete(filterKey);
-    this.snapshots.set(filterKey, { seq: this.announcedSeq, estate, frame });
+    this.snapshots.set(filterKey, { madeAtMs: nowMs, estate, frame });
     const [oldest] = this.snapshots.keys();
     if (this.snapshots.size > KEPT_SNAPSHOTS && oldest !== undefined) this.snapshots.delete(oldest);
     return frame;
+  }
+
+  private isFresh({ madeAtMs, frame }: CachedSnapshot, nowMs: number): boolean {
+    const { seq } = frame.snapshot;
+    if (seq === this.announcedSeq) return true;
+    return nowMs - madeAtMs < FRAME_INTERVAL_MS && this.announcedSeq - seq < RECENT_EVENTS / 2;
   }
 
   /** Those for whom nothing could be read this time, as others had used up the reading, come first next time. */
@@ -252,6 +291,7 @@ export class FeedHub implements Disposable {
 }
 
 type EventsFrame = Extract<Frame, { kind: 'events' }>;
+type SnapshotFrame = Extract<Frame, { kind: 'snapshot' }>;
 
 interface RecentEvent {
   readonly event: JournalEvent;
@@ -260,9 +300,9 @@ interface RecentEvent {
 }
 
 interface CachedSnapshot {
-  readonly seq: number;
+  readonly madeAtMs: number;
   readonly estate: Estate;
-  readonly frame: Frame;
+  readonly frame: SnapshotFrame;
 }
 
 /** What one serving of all clients shares: pages read, frames made, and who gets which. */

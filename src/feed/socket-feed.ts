@@ -35,6 +35,10 @@ export function attachSocketFeed(server: HttpServer, hub: FeedHub, authenticate:
     pingTimeout: PING_TIMEOUT_MS,
     allowRequest: (request, decide) => decide(undefined, isOwnOrigin(request)),
   });
+  // What a client's first request held (headers, parser, …) is of no use any more and would be kept as long as it follows.
+  io.engine.on('connection', (connection: { request: unknown }) => {
+    connection.request = null;
+  });
   io.use((_socket, next) => next(refusal('not-found', 'the feed is the namespace /feed')));
   const feed: FeedNamespace = io.of('/feed');
   feed.use((socket, next) => {
@@ -45,7 +49,7 @@ export function attachSocketFeed(server: HttpServer, hub: FeedHub, authenticate:
     socket.data.request = parsed.value;
     return next();
   });
-  const carrier = new SocketCarrier(feed);
+  const carrier = new SocketCarrier();
   feed.on('connection', (socket) => join(socket, hub, carrier));
   return {
     [Symbol.dispose]: () => {
@@ -77,34 +81,71 @@ interface SocketClient extends FeedClient {
   readonly socket: FeedSocket;
 }
 
-/** Sends through the adapter, which encodes a frame once for all who get it. */
+/** Encodes a frame once, however many get it and whenever. */
 class SocketCarrier implements FeedCarrier {
-  private readonly feed: FeedNamespace;
-
-  constructor(feed: FeedNamespace) {
-    this.feed = feed;
-  }
+  private readonly encoded = new WeakMap<Frame, EncodedFrame>();
 
   send(clients: readonly FeedClient[], frame: Frame): void {
-    const to = this.feed.to(clients.map((client) => (client as SocketClient).socket.id));
-    switch (frame.kind) {
-      case 'snapshot':
-        to.emit('snapshot', frame.snapshot);
-        return;
-      case 'events':
-        to.emit('events', frame.events);
-        return;
-      case 'gap':
-        to.emit('gap', frame.gap);
-        return;
-      default:
-        unreachable(frame);
+    const { text, options } = this.encodedFor(frame);
+    for (const client of clients) {
+      const { socket } = client as SocketClient;
+      if (socket.connected) socket.conn.write(text, options);
     }
   }
 
   end(client: FeedClient): void {
     (client as SocketClient).socket.disconnect(true);
   }
+
+  private encodedFor(frame: Frame): EncodedFrame {
+    const encoded = this.encoded.get(frame) ?? encodeFrame(frame);
+    this.encoded.set(frame, encoded);
+    return encoded;
+  }
+}
+
+/**
+ * An event as socket.io's protocol (version 5) has it in a message of engine.io's, and the whole of it as a websocket
+ * frame: engine.io sends that as it is, one buffer for all clients, as it does for what socket.io's adapter encodes.
+ */
+interface EncodedFrame {
+  readonly text: string;
+  readonly options: { readonly compress: false; readonly wsPreEncodedFrame: readonly Buffer[] };
+}
+
+function encodeFrame(frame: Frame): EncodedFrame {
+  const text = `2/feed,${JSON.stringify([frame.kind, contentOf(frame)])}`;
+  const payload = Buffer.from(`4${text}`);
+  return { text, options: { compress: false, wsPreEncodedFrame: [frameHeader(payload.length), payload] } };
+}
+
+function contentOf(frame: Frame): Parameters<ServerToClient[Frame['kind']]>[0] {
+  switch (frame.kind) {
+    case 'snapshot':
+      return frame.snapshot;
+    case 'events':
+      return frame.events;
+    case 'gap':
+      return frame.gap;
+    default:
+      return unreachable(frame);
+  }
+}
+
+/** A whole text message in one frame from a server (RFC 6455, 5.2). */
+function frameHeader(length: number): Buffer {
+  const size = length < 126 ? 2 : length < 65_536 ? 4 : 10;
+  const header = Buffer.alloc(size);
+  header[0] = 0x81;
+  if (size === 2) header[1] = length;
+  else if (size === 4) {
+    header[1] = 126;
+    header.writeUInt16BE(length, 2);
+  } else {
+    header[1] = 127;
+    header.writeBigUInt64BE(BigInt(length), 2);
+  }
+  return header;
 }
 
 /** Arrives at the client as `connect_error` with `data`. */

@@ -59,9 +59,13 @@ interface SseClient extends FeedClient {
   readonly response: ServerResponse;
 }
 
+/** Encodes a frame once, however many get it and whenever. */
 class SseCarrier implements FeedCarrier {
+  private readonly encoded = new WeakMap<Frame, Buffer>();
+
   send(clients: readonly FeedClient[], frame: Frame): void {
-    const text = toText(frame);
+    const text = this.encoded.get(frame) ?? Buffer.from(toText(frame));
+    this.encoded.set(frame, text);
     for (const client of clients) (client as SseClient).response.write(text);
   }
 
