@@ -36,6 +36,7 @@ const OPEN_FILES = 18_000;
 const SAMPLED = 5_000;
 const PAGE = 1_000;
 const DARK_BACKLOG = 16;
+const NEVER = '1970-01-01T00:00:00Z';
 
 /** Three in ten targets stop answering at minute 1, and each probe of them hangs for its whole time-out. */
 export const blackout: Benchmark = {
@@ -126,6 +127,7 @@ async function watchDarkness(
   },
 ): Promise<Watched> {
   const latenesses: number[] = [];
+  let last: ReadonlyMap<string, number> = new Map();
   // Stays so when it does not come to pass in time.
   let allDownAtMs = untilMs + 1_000_000;
   let mostInFlight = 0;
@@ -145,18 +147,22 @@ async function watchDarkness(
     }
     if (page.atMs - sampledAtMs < INTERVAL_MS) continue;
     sampledAtMs = page.atMs;
-    for (const [id, atMs] of await readLastProbes(monitor, isDark)) {
-      const before = schedule.get(id);
-      if (before === undefined) continue;
-      const offMs = (((atMs - before) % INTERVAL_MS) + INTERVAL_MS) % INTERVAL_MS;
-      latenesses.push(offMs > INTERVAL_MS / 2 ? offMs - INTERVAL_MS : offMs);
-    }
+    const seen = await readLastProbes(monitor, isDark);
+    for (const [id, atMs] of seen) latenesses.push(offScheduleMs(atMs, last.get(id), schedule.get(id)));
+    last = seen;
   }
   return { latenesses, allDownAtMs, mostInFlight, mostQueued, loopDelayMs: worstDelayMs };
 }
 
+/** A target not probed since the last sample, or never before, is late by an interval and more. Unit: ms. */
+function offScheduleMs(atMs: number, last: number | undefined, scheduled: number | undefined): number {
+  if (scheduled === undefined || atMs === last) return INTERVAL_MS;
+  const offMs = (((atMs - scheduled) % INTERVAL_MS) + INTERVAL_MS) % INTERVAL_MS;
+  return offMs > INTERVAL_MS / 2 ? offMs - INTERVAL_MS : offMs;
+}
+
 interface TargetPage {
-  readonly targets: readonly { readonly id: string; readonly lastProbeAt: string | null }[];
+  readonly targets: readonly { readonly id: string; readonly lastProbeAt?: string | null }[];
   readonly next: string | null;
 }
 
@@ -170,7 +176,7 @@ async function readLastProbes(
     const query = `limit=${PAGE}${after === '' ? '' : `&after=${after}`}`;
     const page: TargetPage = await readJson<TargetPage>(`${url}/api/v1/targets?${query}`);
     for (const { id, lastProbeAt } of page.targets) {
-      if (!isDark(Number(id.slice(1))) && lastProbeAt !== null) found.set(id, Date.parse(lastProbeAt));
+      if (!isDark(Number(id.slice(1)))) found.set(id, Date.parse(lastProbeAt ?? NEVER));
     }
     after = page.next;
   }

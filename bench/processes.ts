@@ -6,6 +6,19 @@ import { join } from 'node:path';
 /** Linux counts processor time in ticks of this many a second, on every machine. */
 const TICKS_PER_SECOND = 100;
 
+/** What must not outlive this process, however it ends. */
+const atExit = new Set<() => void>();
+process.on('exit', () => {
+  for (const undo of atExit) undo();
+});
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130));
+
+/** Calls `undo` when this process ends, on a signal too, unless the result was disposed before. Not on SIGKILL. */
+export function undoAtExit(undo: () => void): Disposable {
+  atExit.add(undo);
+  return { [Symbol.dispose]: () => atExit.delete(undo) };
+}
+
 /** Processor time of a process so far: all its threads, and those of its children that have ended. Unit: s. */
 export function cpuSeconds(pid: number): number {
   const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
@@ -112,7 +125,9 @@ export async function endProcess(child: ChildProcess, signal: 'SIGTERM' | 'SIGKI
 }
 
 function pidOf(child: ChildProcess): number {
-  if (child.pid === undefined) throw new Error(`${child.spawnfile} cannot be started: is it installed?`);
   child.on('error', () => undefined);
+  if (child.pid === undefined) throw new Error(`${child.spawnfile} cannot be started: is it installed?`);
+  const ending = undoAtExit(() => child.kill('SIGKILL'));
+  child.once('exit', () => ending[Symbol.dispose]());
   return child.pid;
 }

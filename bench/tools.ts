@@ -1,11 +1,11 @@
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { availableParallelism, cpus, loadavg, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { endProcess, startProgram } from './processes.ts';
+import { endProcess, startProgram, undoAtExit } from './processes.ts';
 
 /** One measured value. */
 export interface Figure {
@@ -59,7 +59,14 @@ export function quantile(values: readonly number[], share: number): number {
 /** A folder of its own, gone when disposed. */
 export async function makeFolder(): Promise<{ readonly path: string } & AsyncDisposable> {
   const path = await mkdtemp(join(tmpdir(), 'kassavakt-bench-'));
-  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
+  const removal = undoAtExit(() => rmSync(path, { recursive: true, force: true }));
+  return {
+    path,
+    async [Symbol.asyncDispose]() {
+      await rm(path, { recursive: true, force: true });
+      removal[Symbol.dispose]();
+    },
+  };
 }
 
 /** A port on loopback that was free a moment ago. */
