@@ -26,7 +26,7 @@ followParent();
 const cli = makeContext();
 const log = pino({
   base: null,
-  level: process.env['LOG_LEVEL'] ?? 'info',
+  level: logLevel(),
   timestamp: pino.stdTimeFunctions.isoTime,
 });
 const start = monitorStarter({ version, probers, loadSettings, clock: systemClock, env: process.env });
@@ -51,6 +51,15 @@ try {
 } catch (error) {
   if (!(error instanceof CommanderError)) throw error;
   process.exitCode = error.exitCode === 0 ? 0 : 2;
+}
+
+/** An unknown level is told and passed over: the monitor is worth more than its log. */
+function logLevel(): string {
+  const wanted = process.env['LOG_LEVEL'] ?? 'info';
+  const known = [...Object.values(pino.levels.labels), 'silent'];
+  if (known.includes(wanted)) return wanted;
+  process.stderr.write(`LOG_LEVEL is "${wanted}"; it is one of ${known.join(', ')}. Going on with info.\n`);
+  return 'info';
 }
 
 function makeContext(): CliContext {

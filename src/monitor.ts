@@ -15,13 +15,13 @@ import { restoreIncidents } from './core/incidents.ts';
 import { CalmMode } from './engine/calm-mode.ts';
 import { Ledger } from './engine/ledger.ts';
 import { readMaxOpenFiles, resolveLimits } from './engine/limits.ts';
-import { EnginePool, type Restore } from './engine/pool.ts';
+import { EnginePool, GONE, type Restore } from './engine/pool.ts';
 import { FeedHub } from './feed/hub.ts';
 import { makeSnapshot } from './feed/snapshot.ts';
 import { attachSocketFeed } from './feed/socket-feed.ts';
 import { makeSseHandler } from './feed/sse.ts';
 import { createApp, limitServer } from './http/app.ts';
-import type { Readiness, ReloadSummary } from './http/app-context.ts';
+import type { Readiness } from './http/app-context.ts';
 import { makeAuthenticator } from './http/auth.ts';
 import { JOURNAL_FILE, JournalDamaged } from './journal/journal.ts';
 import { setAside } from './journal/set-aside.ts';
@@ -175,8 +175,8 @@ async function assemble(
   stack.use(attachSocketFeed(server, hub, authenticator.authenticate));
 
   const watch = () => {
-    engine.watch(settings, boundsOf(settings, log), restoreFrom(board));
     calm.set(settings.calmUntilMs);
+    return engine.watch(settings, boundsOf(settings, log), restoreFrom(board));
   };
   const reload = serialised(async () => {
     const loaded = await openAnew(load, engine);
@@ -189,9 +189,15 @@ async function assemble(
       );
       return loaded;
     }
-    const summary = compare(settings, loaded.value);
-    settings = { ...loaded.value, listen: settings.listen, dataDir: settings.dataDir };
-    watch();
+    const { listen, dataDir } = settings;
+    if (!isDeepStrictEqual([listen, dataDir], [loaded.value.listen, loaded.value.dataDir])) {
+      log.warn(
+        { event: 'config.needs-restart' },
+        'listen and data_dir change only with a restart: they stay as they are',
+      );
+    }
+    settings = { ...loaded.value, listen, dataDir };
+    const summary = watch();
     ledger.record({
       atMs: clock.nowMs(),
       kind: 'config-reloaded',
@@ -275,8 +281,7 @@ function endWhatIsGone(head: JournalEvent, { estate }: Settings, ledger: Ledger,
     return;
   const { seq: _seq, reason: _reason, ...rest } = head;
   const nowMs = clock.nowMs();
-  const message = 'It is no longer watched: the configuration does not name it any more.';
-  ledger.record({ ...rest, from: head.to, to: 'unknown', atMs: nowMs, sinceMs: nowMs, message });
+  ledger.record({ ...rest, from: head.to, to: 'unknown', atMs: nowMs, sinceMs: nowMs, message: GONE });
 }
 
 async function openAnew(load: Load, engine: EnginePool): ReturnType<Load> {
@@ -289,18 +294,6 @@ async function openAnew(load: Load, engine: EnginePool): ReturnType<Load> {
     if (!(error instanceof ProberUnavailable)) throw error;
     return err([{ file: loaded.value.file, line: 1, column: 1, path: 'modules', message: error.message }]);
   }
-}
-
-function compare(before: Settings, after: Settings): ReloadSummary {
-  const old = before.estate.targets;
-  const now = after.estate.targets;
-  const added = Array.from(now.keys()).filter((id) => !old.has(id)).length;
-  const removed = Array.from(old.keys()).filter((id) => !now.has(id)).length;
-  const changed = Array.from(now.values()).filter((target) => {
-    const earlier = old.get(target.id);
-    return earlier !== undefined && !isDeepStrictEqual(earlier, target);
-  }).length;
-  return { added, removed, changed };
 }
 
 /** One at a time, in the order asked. */

@@ -1,5 +1,8 @@
 import { fnv1a } from '../lib/hash.ts';
 
+/** A target with no verdict for so many intervals is unknown. */
+export const STALE_AFTER_INTERVALS = 3;
+
 /**
  * Where in its interval a target is probed: stable for its id, spread evenly over the estate.
  * Unit: ms, in [0, intervalMs).

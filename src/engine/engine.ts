@@ -10,7 +10,7 @@ import {
 } from '../core/health.ts';
 import type { Outcome, ProbeReport } from '../core/outcome.ts';
 import { type AnyReason, REASON_TEXT, SELF_REASONS, type SelfReason } from '../core/reason.ts';
-import { nextDue, phaseOf } from '../core/schedule.ts';
+import { nextDue, phaseOf, STALE_AFTER_INTERVALS } from '../core/schedule.ts';
 import type { Target } from '../estate/estate.ts';
 import { type Clock, repeat } from '../lib/clock.ts';
 import { formatDuration } from '../lib/duration.ts';
@@ -19,6 +19,7 @@ import type { Probe, ProbeRequest } from '../probes/probe.ts';
 import type { Limits, Module } from '../settings/settings.ts';
 import { Admission } from './admission.ts';
 import { runProbe, unlessLate } from './fair-probe.ts';
+import { type Flight, unlessAborted, waitedInVain, whenEnded } from './flight.ts';
 import { TimingWheel } from './timing-wheel.ts';
 
 /** A module whose prober is ready. */
@@ -68,8 +69,6 @@ const SWEEP_MS = 1_000;
 const STALL_MS = 200;
 /** How soon to try again when an extra probe is in the way of a scheduled one. Unit: ms. */
 const EXTRA_WAIT_MS = 100;
-/** A target with no verdict for so many intervals is unknown. */
-export const STALE_AFTER_INTERVALS = 3;
 /** A sweep that comes this late means that we were stopped, not the targets. Unit: ms. */
 const STOPPED_AFTER_MS = 5_000;
 
@@ -142,7 +141,8 @@ export class Engine implements AsyncDisposable {
 
   /**
    * One probe outside the schedule, with `module` as it is configured; changes no state. It waits for its place and
-   * for a scheduled probe of the same target as any other. Undefined: no such module is open. Rejects as `Probe.run`.
+   * for a scheduled probe of the same target as any other; a deadline that comes meanwhile makes it inconclusive.
+   * Undefined: no such module is open. Rejects as `Probe.run`.
    */
   async probeOnce(
     module: string,
@@ -150,25 +150,32 @@ export class Engine implements AsyncDisposable {
     target: Target | undefined,
     signal: AbortSignal,
   ): Promise<ProbeReport | undefined> {
-    const running = this.modules.get(module);
-    if (running === undefined) return undefined;
-    const id = request.targetId;
-    for (let other = this.flights.get(id); other !== undefined; other = this.flights.get(id))
-      await other.done;
-    signal.throwIfAborted();
-    const report = Promise.withResolvers<ProbeReport>();
     const abort = new AbortController();
-    this.flights.set(id, { abort, isExtra: true, done: report.promise.then(nothing, nothing) });
-    this.admission.request(target === undefined ? {} : placeOf(target), false, (release) => {
-      running.probe
-        .run(request, AbortSignal.any([signal, abort.signal]))
-        .finally(() => {
-          this.flights.delete(id);
-          release();
-        })
-        .then(report.resolve, report.reject);
-    });
-    return report.promise;
+    const called = AbortSignal.any([signal, abort.signal, this.stop.signal]);
+    if (!this.modules.has(module)) return undefined;
+    const id = request.targetId;
+    const flight: Flight = { abort, isExtra: true, waiting: undefined };
+    let place: Promise<() => void> | undefined;
+    let release: () => void;
+    try {
+      for (let other = this.flights.get(id); other !== undefined; other = this.flights.get(id)) {
+        await unlessAborted(whenEnded(other), called);
+      }
+      this.flights.set(id, flight);
+      const bounds = target === undefined ? {} : placeOf(target);
+      place = new Promise((resolve) => this.admission.request(bounds, false, resolve));
+      release = await unlessAborted(place, called);
+    } catch (error) {
+      this.endFlight(id, flight);
+      void place?.then((unused) => unused());
+      return waitedInVain(error);
+    }
+    try {
+      return await this.modules.get(module)?.probe.run(request, called);
+    } finally {
+      this.endFlight(id, flight);
+      release();
+    }
   }
 
   /** Ends every probe in flight; resolves when none is left. */
@@ -177,7 +184,7 @@ export class Engine implements AsyncDisposable {
     this.stop.abort(new DOMException('the monitor stops', 'AbortError'));
     const flights = Array.from(this.flights.values());
     for (const flight of flights) flight.abort.abort(this.stop.signal.reason);
-    await Promise.all(flights.map((flight) => flight.done));
+    await Promise.all(flights.map(whenEnded));
   }
 
   private drop(slot: number): void {
@@ -205,15 +212,20 @@ export class Engine implements AsyncDisposable {
     const inTheWay = this.flights.get(target.id);
     if (inTheWay?.isExtra === true) this.wheel.schedule(slot, this.clock.monotonicMs() + EXTRA_WAIT_MS);
     if (inTheWay !== undefined) return;
-    const flight: Flight = { abort: new AbortController(), isExtra: false, done: DONE };
+    const flight: Flight = { abort: new AbortController(), isExtra: false, waiting: undefined };
     this.flights.set(target.id, flight);
     const isDark = this.columns.success[slot] === 0;
     this.admission.request(placeOf(target), isDark, (release) => {
-      flight.done = this.fly(slot, target, running, flight.abort, dueMs).finally(() => {
-        this.flights.delete(target.id);
+      void this.fly(slot, target, running, flight.abort, dueMs).finally(() => {
+        this.endFlight(target.id, flight);
         release();
       });
     });
+  }
+
+  private endFlight(id: string, flight: Flight): void {
+    if (this.flights.get(id) === flight) this.flights.delete(id);
+    for (const go of flight.waiting ?? []) go();
   }
 
   /** One probe from start to verdict. Rejects never: a fault of a prober's own code is inconclusive. */
@@ -325,20 +337,9 @@ export class Engine implements AsyncDisposable {
   }
 }
 
-interface Flight {
-  readonly abort: AbortController;
-  /** Asked for by somebody, not by the schedule. */
-  readonly isExtra: boolean;
-  done: Promise<void>;
-}
-
-const DONE = Promise.resolve();
-
 function placeOf({ store, labels }: Target) {
   return { ...(store === undefined ? {} : { store }), network: labels['network'] };
 }
-
-function nothing(): void {}
 
 function selfReason(last: AnyReason | undefined): 'stale' | SelfReason {
   return SELF_REASONS.find((reason) => reason === last) ?? 'stale';

@@ -43,10 +43,12 @@ export function unlessLate(
   );
 }
 
-function inconclusive(reason: SelfReason, message: string): ProbeReport {
+/** A report that says nothing of the target, and why. */
+export function inconclusive(reason: SelfReason, message: string): ProbeReport {
   return { outcome: { kind: 'inconclusive', reason, message }, phases: [], samples: [], trail: [] };
 }
 
-function isTimeout(error: unknown): boolean {
+/** Whether a signal aborted because a deadline came. */
+export function isTimeout(error: unknown): boolean {
   return error instanceof DOMException && error.name === 'TimeoutError';
 }

@@ -60,7 +60,8 @@ export class ModuleSet implements AsyncDisposable {
     for (const { module, probe } of modules?.values() ?? []) {
       const timer = this.clock.after(module.timeoutMs, () => {
         this.retired.delete(probe);
-        void probe[Symbol.asyncDispose]();
+        // It is out of use: its failing to end cleanly can harm nothing.
+        probe[Symbol.asyncDispose]().then(undefined, () => undefined);
       });
       this.retired.set(probe, timer);
     }

@@ -32,10 +32,18 @@ export interface PoolOptions {
   readonly listener: PoolListener;
 }
 
+/** How many targets new settings touched. */
+export interface WatchSummary {
+  readonly added: number;
+  readonly removed: number;
+  readonly changed: number;
+}
+
 /** What a target starts with: its confirmed state from before the restart, or unknown. */
 export type Restore = (target: TargetId) => { readonly health: Health; readonly sinceMs: number } | undefined;
 
-const GONE = 'It is no longer watched: the configuration does not name it any more.';
+/** What is said of a target that is watched no more. */
+export const GONE = 'It is no longer watched: the configuration does not name it any more.';
 const RESTARTED = 'The state was confirmed just before a part of the monitor was started again.';
 
 /**
@@ -90,9 +98,10 @@ export class EnginePool implements AsyncDisposable {
   /**
    * Watches the estate of `settings`, whose modules were opened last. Targets that stay as they are keep their state
    * and their place in the schedule; changed ones keep their state; new ones start as `restore` says; gone ones end as
-   * `unknown`.
+   * `unknown`. Returns how many of each there were.
    */
-  watch({ estate }: Settings, limits: Limits, restore: Restore): void {
+  watch({ estate }: Settings, limits: Limits, restore: Restore): WatchSummary {
+    const summary = { added: 0, removed: 0, changed: 0 };
     this.limits = share(limits, this.threads.length);
     const drop = new Map<ProbingThread, number[]>();
     for (let slot = 0; slot < this.columns.slotCount; slot++) {
@@ -100,14 +109,17 @@ export class EnginePool implements AsyncDisposable {
       if (target === undefined || estate.targets.has(target.id)) continue;
       listIn(drop, this.threadOf(target)).push(slot);
       this.end(slot, target);
+      summary.removed++;
     }
     const put = new Map<ProbingThread, { slot: number; target: Target }[]>();
     for (const target of estate.targets.values()) {
       const slot = this.columns.slotOf(target.id);
       const old = slot === undefined ? undefined : this.columns.targetAt(slot);
       if (slot === undefined) {
+        summary.added++;
         listIn(put, this.threadOf(target)).push({ slot: this.begin(target, restore), target });
       } else if (old !== undefined && !isSame(old, target)) {
+        summary.changed++;
         if (this.threadOf(old) === this.threadOf(target)) this.columns.replace(slot, target);
         else listIn(drop, this.threadOf(old)).push(slot);
         const row = this.columns.targetAt(slot) === target ? slot : this.move(slot, target);
@@ -115,6 +127,7 @@ export class EnginePool implements AsyncDisposable {
       }
     }
     for (const thread of this.threads) this.assign(thread, put.get(thread) ?? [], drop.get(thread) ?? []);
+    return summary;
   }
 
   /** Probes at 1/`pace` of the rate from now on. 1 or more. */

@@ -299,6 +299,43 @@ describe('Engine', () => {
     await engine[Symbol.asyncDispose]();
   });
 
+  test('lets a probe that somebody asks for wait its turn, and give up when its deadline comes', async () => {
+    const targets = Array.from({ length: 3 }, (_, i) => target(`T${i}`, 'S1'));
+    const { clock, probe, columns, engine, assign } = setUp(estateOf(...targets));
+    assign({ limits: { ...LIMITS, maxInFlightPerStore: 1 } });
+    for (const { id } of targets) probe.answers.set(id, 'hang');
+    await clock.advance(31_000);
+    const deadline = new AbortController();
+    const asked = targets.map((each) =>
+      engine.probeOnce('terminal', { targetId: each.id, address: each.address }, each, deadline.signal),
+    );
+    await clock.advance(10);
+    deadline.abort(new DOMException('too late', 'TimeoutError'));
+    const reports = await Promise.all(asked);
+    expect(reports.map((report) => report?.outcome.kind)).toContain('inconclusive');
+    probe.answers.clear();
+    await clock.advance(70_000);
+    for (const { id } of targets) expect(columns.stateAt(columns.slotOf(id) ?? -1)).toBe('up');
+    await engine[Symbol.asyncDispose]();
+  });
+
+  test('gives an asked-for probe the place that a scheduled one leaves, and rejects it when it is called off', async () => {
+    const { clock, probe, engine } = setUp(estateOf(target('T1')), { restore: { T1: 'up' } });
+    probe.answers.set('T1', 'hang');
+    await clock.advance(30_010);
+    expect(probe.running.size).toBe(1);
+    const request = { targetId: 'T1', address: '127.0.0.1:1' };
+    const calledOff = new AbortController();
+    const first = engine.probeOnce('terminal', request, target('T1'), calledOff.signal);
+    const second = engine.probeOnce('terminal', request, target('T1'), new AbortController().signal);
+    calledOff.abort(new Error('nobody wants it'));
+    await expect(first).rejects.toThrow('nobody wants it');
+    probe.answers.set('T1', GOOD);
+    await clock.advance(10_000);
+    expect((await second)?.outcome.kind).toBe('answered');
+    await engine[Symbol.asyncDispose]();
+  });
+
   test('ends its probes and timers when disposed', async () => {
     const { clock, probe, engine } = setUp(estateOf(target('T1')));
     probe.answers.set('T1', 'hang');
