@@ -78,8 +78,7 @@ function incidentRoutes({ board, journal }: AppContext): readonly Route[] {
       answers: { 200: { description: 'The incident', body: INCIDENT } },
       async answer(exchange) {
         const id = toIncidentId(idOf(exchange));
-        const incident =
-          board.openIncidents().find((open) => open.id === id) ?? (await readResolved()).get(id);
+        const incident = board.openIncident(id) ?? (await readResolved()).get(id);
         if (incident === undefined) {
           throw new HttpProblem('not-found', `There is no incident "${id}" among the open and the latest.`);
         }

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { EXPOSITION_CONTENT_TYPE } from '../metrics/exposition-text.ts';
 import { makeTargetExposition } from '../metrics/target-exposition.ts';
 import type { AppContext } from './app-context.ts';
@@ -6,6 +7,29 @@ import { makePlaces, streamText } from './stream-text.ts';
 
 /** Pages of per-target series written at once. Each costs CPU for as long as its reader takes it. */
 const MAX_SCRAPES = 4;
+
+/** More Prometheis than this would each be sent next to nothing. */
+const MAX_SHARDS = 1_000;
+
+const SHARD_QUERY = z
+  .strictObject({
+    shard: z.coerce
+      .number()
+      .int()
+      .min(0)
+      .optional()
+      .describe('a whole number from 0 to shards − 1, given together with shards'),
+    shards: z.coerce
+      .number()
+      .int()
+      .min(1)
+      .max(MAX_SHARDS)
+      .optional()
+      .describe(`a whole number from 1 to ${MAX_SHARDS}, given together with shard`),
+  })
+  .refine(({ shard, shards }) => shard !== undefined || shards === undefined, { path: ['shard'] })
+  .refine(({ shard, shards }) => shards !== undefined || shard === undefined, { path: ['shards'] })
+  .refine(({ shard = 0, shards = Number.POSITIVE_INFINITY }) => shard < shards, { path: ['shard'] });
 
 export function metricsRoutes({ registry, columns, settings, clock, calm }: AppContext): readonly Route[] {
   const exposition = makeTargetExposition({
@@ -32,12 +56,13 @@ export function metricsRoutes({ registry, columns, settings, clock, calm }: AppC
       method: 'get',
       path: '/metrics/targets',
       access: 'viewer',
-      summary: 'Series of every target, for Prometheus',
-      query: NO_QUERY,
+      summary: 'Series of every target, or of one of several equal shards of them, for Prometheus',
+      query: SHARD_QUERY,
       answers,
-      async answer(exchange) {
+      async answer(exchange, { shard, shards }) {
         using _place = enter();
-        await streamText(exchange, EXPOSITION_CONTENT_TYPE, exposition.render(), clock);
+        const part = shard === undefined || shards === undefined ? undefined : { shard, shards };
+        await streamText(exchange, EXPOSITION_CONTENT_TYPE, exposition.render(part), clock);
       },
     }),
   ];

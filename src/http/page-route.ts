@@ -1,6 +1,7 @@
+import { inTurns } from '../lib/pace.ts';
 import type { AppContext } from './app-context.ts';
 import { renderPage } from './page.ts';
-import { makePageView } from './page-view.ts';
+import { makePageViewInSteps } from './page-view.ts';
 import { defineRoute, NO_QUERY, type Route } from './route.ts';
 
 /** A page for a person with nothing but a browser. */
@@ -12,9 +13,10 @@ export function pageRoute({ version, columns, settings, readiness, clock }: AppC
     summary: 'What is down where, since when and why, as a plain page. Takes a token as a password, too',
     query: NO_QUERY,
     answers: { 200: { description: 'The page', body: { contentType: 'text/html' } } },
-    answer({ response }) {
+    async answer({ response }) {
       const monitor = { version, nowMs: clock.nowMs(), problems: readiness().problems };
-      response.type('text/html').send(renderPage(makePageView(columns, settings().estate, monitor)));
+      const view = await inTurns(makePageViewInSteps(columns, settings().estate, monitor));
+      response.type('text/html').send(renderPage(view));
     },
   });
 }

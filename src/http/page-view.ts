@@ -1,5 +1,5 @@
 import type { TargetColumns } from '../core/columns.ts';
-import { STATES, type State } from '../core/health.ts';
+import type { State } from '../core/health.ts';
 import { REASON_TEXT } from '../core/reason.ts';
 import type { Estate, Store, Target } from '../estate/estate.ts';
 import type { StoreId, TargetId } from '../estate/ids.ts';
@@ -45,37 +45,61 @@ export interface PageView {
   /** When the newest verdict came. Epoch ms, UTC; undefined none yet. */
   readonly newestMs: number | undefined;
   readonly targets: Readonly<Record<State, number>>;
-  /** Worst first. */
+  /** Worst first, at most `MAX_PLACES`. */
   readonly places: readonly Place[];
+  /** Places in which something is not well, that are not among `places`. */
+  readonly morePlaces: number;
   readonly wellStores: readonly Store[];
   /** IANA zone in which times without a store are told. */
   readonly timezone: string;
 }
 
+/** Rows looked at in one step. */
+const STEP_ROWS = 10_000;
+/** Beyond so many places the API is the better view. */
+const MAX_PLACES = 200;
 /** Targets that went bad within so long of the one before are told together. Unit: ms. */
 const TOGETHER_MS = 2 * 60_000;
 /** Without a verdict of anything for so long, what the page shows is not the present. Unit: ms. */
 const OLD_AFTER_MS = 5 * 60_000;
 
-export function makePageView(
+/** What the page says of the monitor. */
+interface MonitorView {
+  readonly version: string;
+  readonly nowMs: number;
+  readonly problems: readonly string[];
+}
+
+/** All at once, however long it takes. */
+export function makePageView(columns: TargetColumns, estate: Estate, monitor: MonitorView): PageView {
+  const steps = makePageViewInSteps(columns, estate, monitor);
+  let step = steps.next();
+  while (step.done !== true) step = steps.next();
+  return step.value;
+}
+
+/** In steps of a few milliseconds, between which other work may run. */
+export function* makePageViewInSteps(
   columns: TargetColumns,
   estate: Estate,
-  monitor: { readonly version: string; readonly nowMs: number; readonly problems: readonly string[] },
-): PageView {
-  const slots = presentSlots(columns);
-  const groups = Map.groupBy(slots, ({ target }) => target.store);
-  const places = Array.from(groups, ([store, members]) => makePlace(columns, estate, store, members))
-    .filter(({ counts }) => counts.down + counts.degraded + counts.unknown > 0)
-    .sort(worstFirst);
-  const troubled = new Set(places.map(({ store }) => store?.id));
-  const newestMs = slots.reduce((newest, { slot }) => Math.max(newest, columns.lastRunAtMs[slot] ?? 0), 0);
-  const targets = countStates(columns, slots);
+  monitor: MonitorView,
+): Generator<void, PageView> {
+  const { tallies, targets, newestMs } = yield* tallyPlaces(columns);
+  const troubled = tallies
+    .values()
+    .filter(({ counts, size }) => counts.up < size)
+    .map((tally) => rankPlace(tally, estate))
+    .toArray();
+  yield;
+  troubled.sort(worstFirst);
+  yield;
+  const troubledStores = new Set(troubled.map(({ store }) => store));
   const ageMs = monitor.nowMs - newestMs;
   const isOld = newestMs > 0 && ageMs > OLD_AFTER_MS;
   return {
     version: monitor.version,
     nowMs: monitor.nowMs,
-    ...makeSentences(estate.stores.size, slots.length, places),
+    ...makeSentences(estate.stores.size, columns.size, troubled),
     state: worstOf(targets),
     problems: [
       ...monitor.problems,
@@ -83,10 +107,65 @@ export function makePageView(
     ],
     newestMs: newestMs === 0 ? undefined : newestMs,
     targets,
-    places,
-    wellStores: Array.from(estate.stores.values()).filter(({ id }) => groups.has(id) && !troubled.has(id)),
+    places: makePlaces(columns, estate, troubled.slice(0, MAX_PLACES)),
+    morePlaces: Math.max(0, troubled.length - MAX_PLACES),
+    wellStores: Array.from(estate.stores.values()).filter(
+      ({ id }) => tallies.has(id) && !troubledStores.has(id),
+    ),
     timezone: commonTimezone(estate),
   };
+}
+
+/** A store's targets by state, or those of none. */
+interface PlaceTally {
+  readonly store: StoreId | undefined;
+  readonly counts: Record<State, number>;
+  /** Since when at least one is in the state; infinite when none is. */
+  readonly sinceMs: Record<State, number>;
+  size: number;
+}
+
+interface Tallies {
+  readonly tallies: ReadonlyMap<StoreId | undefined, PlaceTally>;
+  readonly targets: Readonly<Record<State, number>>;
+  /** 0 when there is no verdict yet. */
+  readonly newestMs: number;
+}
+
+/** One look at every row; it allocates for stores alone. */
+function* tallyPlaces(columns: TargetColumns): Generator<void, Tallies> {
+  const tallies = new Map<StoreId | undefined, PlaceTally>();
+  const targets = noCounts();
+  let newestMs = 0;
+  let tally: PlaceTally | undefined;
+  for (let slot = 0; slot < columns.slotCount; slot++) {
+    if (slot % STEP_ROWS === STEP_ROWS - 1) yield;
+    const target = columns.targetAt(slot);
+    if (target === undefined) continue;
+    // The targets of a store mostly come one after the other.
+    if (tally === undefined || tally.store !== target.store) tally = tallyOf(tallies, target.store);
+    const state = columns.stateAt(slot);
+    targets[state]++;
+    tally.size++;
+    tally.counts[state]++;
+    tally.sinceMs[state] = Math.min(tally.sinceMs[state], columns.sinceMs[slot] ?? 0);
+    newestMs = Math.max(newestMs, columns.lastRunAtMs[slot] ?? 0);
+  }
+  return { tallies, targets, newestMs };
+}
+
+function tallyOf(tallies: Map<StoreId | undefined, PlaceTally>, store: StoreId | undefined): PlaceTally {
+  const known = tallies.get(store);
+  if (known !== undefined) return known;
+  const never = Number.POSITIVE_INFINITY;
+  const sinceMs = { unknown: never, up: never, degraded: never, down: never };
+  const made = { store, counts: noCounts(), sinceMs, size: 0 };
+  tallies.set(store, made);
+  return made;
+}
+
+function noCounts(): Record<State, number> {
+  return { unknown: 0, up: 0, degraded: 0, down: 0 };
 }
 
 interface PresentSlot {
@@ -94,36 +173,27 @@ interface PresentSlot {
   readonly target: Target;
 }
 
-function presentSlots(columns: TargetColumns): readonly PresentSlot[] {
-  const slots: PresentSlot[] = [];
-  for (let slot = 0; slot < columns.slotCount; slot++) {
-    const target = columns.targetAt(slot);
-    if (target !== undefined) slots.push({ slot, target });
-  }
-  return slots;
-}
-
-function makePlace(
+function makePlaces(
   columns: TargetColumns,
   estate: Estate,
-  storeId: StoreId | undefined,
-  members: readonly PresentSlot[],
-): Place {
-  const counts = countStates(columns, members);
-  const state = worstOf(counts);
-  const troubles = groupTroubles(columns, members);
-  return {
-    store: storeId === undefined ? undefined : estate.stores.get(storeId),
+  places: readonly RankedPlace[],
+): readonly Place[] {
+  const troubled = new Map<StoreId | undefined, PresentSlot[]>(places.map(({ store }) => [store, []]));
+  for (let slot = 0; slot < columns.slotCount; slot++) {
+    const target = columns.stateAt(slot) === 'up' ? undefined : columns.targetAt(slot);
+    if (target !== undefined) troubled.get(target.store)?.push({ slot, target });
+  }
+  return places.map(({ store, state, counts, sinceMs }) => ({
+    store: store === undefined ? undefined : estate.stores.get(store),
     state,
     counts,
-    sinceMs: troubles[0]?.sinceMs ?? 0,
-    troubles,
-  };
+    sinceMs: sinceMs[state],
+    troubles: groupTroubles(columns, troubled.get(store) ?? []),
+  }));
 }
 
-function groupTroubles(columns: TargetColumns, members: readonly PresentSlot[]): readonly Trouble[] {
-  const singles = members
-    .filter(({ slot }) => columns.stateAt(slot) !== 'up')
+function groupTroubles(columns: TargetColumns, troubled: readonly PresentSlot[]): readonly Trouble[] {
+  const singles = troubled
     .map(({ slot, target }) => makeTrouble(columns, slot, target))
     .sort((a, b) => a.sinceMs - b.sinceMs || (a.firstId < b.firstId ? -1 : 1));
   const groups = Map.groupBy(singles, ({ kind, state, reason }) => JSON.stringify([kind, state, reason]));
@@ -163,42 +233,48 @@ function makeTrouble(
   };
 }
 
-function countStates(columns: TargetColumns, slots: readonly PresentSlot[]): Record<State, number> {
-  const counts = { unknown: 0, up: 0, degraded: 0, down: 0 };
-  for (const { slot } of slots) counts[columns.stateAt(slot)]++;
-  return counts;
-}
-
 /** Not knowing is worse than knowing that it is up, and better than anything else. */
-const RANK: readonly State[] = ['up', 'unknown', 'degraded', 'down'];
+const WORST_FIRST: readonly State[] = ['down', 'degraded', 'unknown', 'up'];
 
 function rankOf(state: State): number {
-  return RANK.indexOf(state);
+  return WORST_FIRST.length - WORST_FIRST.indexOf(state);
 }
 
 function worstOf(counts: Readonly<Record<State, number>>): State {
-  return STATES.filter((state) => counts[state] > 0).sort((a, b) => rankOf(b) - rankOf(a))[0] ?? 'unknown';
+  return WORST_FIRST.find((state) => counts[state] > 0) ?? 'unknown';
+}
+
+/** A place with what it is sorted by, found out once. */
+interface RankedPlace extends PlaceTally {
+  readonly state: State;
+  readonly rank: number;
+  readonly share: number;
+  readonly name: string;
+}
+
+function rankPlace(tally: PlaceTally, { stores }: Estate): RankedPlace {
+  const state = worstOf(tally.counts);
+  const name = tally.store === undefined ? '' : (stores.get(tally.store)?.name ?? '');
+  return { ...tally, state, rank: rankOf(state), share: tally.counts[state] / tally.size, name };
 }
 
 /** By state; then shared services, on which stores hang; then the larger share down, then the longer. */
-function worstFirst(a: Place, b: Place): number {
+function worstFirst(a: RankedPlace, b: RankedPlace): number {
   return (
-    rankOf(b.state) - rankOf(a.state) ||
+    b.rank - a.rank ||
     Number(b.store === undefined) - Number(a.store === undefined) ||
-    shareOf(b) - shareOf(a) ||
-    a.sinceMs - b.sinceMs ||
-    (a.store?.name ?? '').localeCompare(b.store?.name ?? '', 'sv')
+    b.share - a.share ||
+    a.sinceMs[a.state] - b.sinceMs[b.state] ||
+    BY_NAME.compare(a.name, b.name)
   );
 }
 
-function shareOf({ counts, state }: Place): number {
-  return counts[state] / (counts.up + counts.unknown + counts.degraded + counts.down);
-}
+const BY_NAME = new Intl.Collator('sv');
 
 function makeSentences(
   stores: number,
   targets: number,
-  places: readonly Place[],
+  places: readonly PlaceTally[],
 ): Pick<PageView, 'sentence' | 'asides'> {
   if (targets === 0) {
     return { sentence: 'Nothing is watched: the configuration names no targets.', asides: '' };

@@ -6,8 +6,7 @@ import type { PageView, Place } from './page-view.ts';
 
 /** How often a browser asks again, without any script. Unit: s. */
 const REFRESH_SECONDS = 15;
-/** Beyond so many places and names the API is the better view. */
-const MAX_PLACES = 200;
+/** Beyond so many names the API is the better view. */
 const MAX_IDS = 24;
 const MAX_WELL = 500;
 
@@ -71,8 +70,8 @@ ${renderProblems(view.problems)}
 ${view.asides === '' ? '' : html`<p>${view.asides}</p>`}
 <p class="soft">${renderAge(view)}</p>
 <p class="soft">${renderCounts(view.targets)}</p>
-${view.places.slice(0, MAX_PLACES).map((place) => renderPlace(place, view))}
-${renderMore(view.places.length - MAX_PLACES)}
+${view.places.map((place) => renderPlace(place, view))}
+${renderMore(view.morePlaces)}
 ${renderWell(view)}
 </main>
 <footer>
@@ -176,13 +175,25 @@ function formatAge(ageMs: number): string {
 function renderTime(atMs: number, timezone: string, nowMs: number): Html {
   const at = new Date(atMs);
   const isNear = Math.abs(nowMs - atMs) < 20 * 3_600_000;
-  const text = new Intl.DateTimeFormat('en-GB', {
-    timeZone: timezone,
-    ...(isNear ? {} : { day: 'numeric', month: 'short' }),
-    hour: '2-digit',
-    minute: '2-digit',
-    ...(atMs === nowMs ? { second: '2-digit' } : {}),
-    timeZoneName: 'short',
-  }).format(at);
+  const text = formatOf(timezone, isNear ? 'time' : 'date', atMs === nowMs).format(at);
   return html`<time datetime="${at.toISOString()}">${text}</time>`;
+}
+
+/** Made once for each zone: it takes longer to make one than to use it a hundred times. */
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+function formatOf(timeZone: string, kind: 'time' | 'date', hasSeconds: boolean): Intl.DateTimeFormat {
+  const key = `${timeZone} ${kind} ${hasSeconds}`;
+  const format =
+    formats.get(key) ??
+    new Intl.DateTimeFormat('en-GB', {
+      timeZone,
+      ...(kind === 'time' ? {} : { day: 'numeric', month: 'short' }),
+      hour: '2-digit',
+      minute: '2-digit',
+      ...(hasSeconds ? { second: '2-digit' } : {}),
+      timeZoneName: 'short',
+    });
+  formats.set(key, format);
+  return format;
 }

@@ -1,6 +1,6 @@
-import { setImmediate } from 'node:timers/promises';
 import { z } from 'zod';
 import type { Estate, Target } from '../estate/estate.ts';
+import { makePace } from '../lib/pace.ts';
 import type { AppContext } from './app-context.ts';
 import { defineRoute, type Route } from './route.ts';
 import { streamText } from './stream-text.ts';
@@ -46,6 +46,7 @@ async function* renderGroups(
   { targets, stores }: Estate,
   isWanted: (target: Target) => boolean,
 ): AsyncGenerator<string, void, undefined> {
+  const pace = makePace();
   let text = '[';
   let count = 0;
   for (const target of targets.values()) {
@@ -57,7 +58,7 @@ async function* renderGroups(
     if (count % SLICE_TARGETS === 0) {
       yield text;
       text = '';
-      await setImmediate();
+      if (pace.isDue()) await pace.turn();
     }
   }
   yield `${text}]\n`;

@@ -4,6 +4,7 @@ import { STATES } from '../core/health.ts';
 import { REASONS, SELF_REASONS } from '../core/reason.ts';
 import type { Estate, Target } from '../estate/estate.ts';
 import { toStoreId, toTargetId } from '../estate/ids.ts';
+import { makePace, sortInSlices } from '../lib/pace.ts';
 import type { AppContext } from './app-context.ts';
 import { HttpProblem } from './http-problem.ts';
 import { defineRoute, idOf, LIMIT, NO_QUERY, type Route } from './route.ts';
@@ -73,7 +74,7 @@ export function targetRoutes(context: AppContext): readonly Route[] {
           body: z.strictObject({ targets: z.array(TARGET), next: NEXT }),
         },
       },
-      answer({ response }, { state, store, chain, module, kind, limit, after }) {
+      async answer({ response, signal }, { state, store, chain, module, kind, limit, after }) {
         const isWanted = (target: Target, slot: number): boolean =>
           (state === undefined || columns.stateAt(slot) === state) &&
           (store === undefined || target.store === store) &&
@@ -81,9 +82,14 @@ export function targetRoutes(context: AppContext): readonly Route[] {
           (module === undefined || target.module === module) &&
           (kind === undefined || target.kind === kind);
         const targets: TargetBody[] = [];
-        for (const target of targetsAfter(settings().estate, after)) {
-          const slot = columns.slotOf(target.id);
-          if (slot === undefined || !isWanted(target, slot)) continue;
+        const sorted = await sortedTargets(settings().estate);
+        const pace = makePace();
+        for (let i = indexAfter(sorted, after); i < sorted.length; i++) {
+          if (i % CHECK_TARGETS === 0 && pace.isDue()) await pace.turn();
+          if (signal.aborted) return;
+          const target = sorted[i];
+          const slot = target === undefined ? undefined : columns.slotOf(target.id);
+          if (target === undefined || slot === undefined || !isWanted(target, slot)) continue;
           if (targets.length === limit) {
             response.json({ targets, next: targets.at(-1)?.id ?? null });
             return;
@@ -124,7 +130,7 @@ export function targetRoutes(context: AppContext): readonly Route[] {
   ];
 }
 
-function storeRoutes({ columns, settings, stores }: AppContext): readonly Route[] {
+function storeRoutes({ columns, board, settings, stores }: AppContext): readonly Route[] {
   return [
     defineRoute({
       method: 'get',
@@ -166,10 +172,14 @@ function storeRoutes({ columns, settings, stores }: AppContext): readonly Route[
         if (labels === undefined || store === undefined) {
           throw new HttpProblem('not-found', `There is no store "${id}".`);
         }
-        const targets = sortedTargets(estate).flatMap((target) => {
-          const slot = target.store === id ? columns.slotOf(target.id) : undefined;
-          return slot === undefined ? [] : [bodyOf(columns, slot, target)];
-        });
+        const own = Array.from(board.placesOf(estate)).filter((place) => place.store === id);
+        const targets = own
+          .flatMap((place) => place.targets)
+          .sort(byId)
+          .flatMap((target) => {
+            const slot = columns.slotOf(target.id);
+            return slot === undefined ? [] : [bodyOf(columns, slot, target)];
+          });
         exchange.response.json({ store: { ...store, labels }, targets });
       },
     }),
@@ -192,20 +202,20 @@ function bodyOf(columns: TargetColumns, slot: number, target: Target): TargetBod
   };
 }
 
-const SORTED = new WeakMap<Estate, readonly Target[]>();
+/** Targets looked at between two looks at the clock. */
+const CHECK_TARGETS = 256;
+
+const SORTED = new WeakMap<Estate, Promise<readonly Target[]>>();
 
 /** By id, in the order of code units; sorted once for each estate. */
-function sortedTargets(estate: Estate): readonly Target[] {
-  let sorted = SORTED.get(estate);
-  if (sorted === undefined) {
-    sorted = Array.from(estate.targets.values()).sort(byId);
-    SORTED.set(estate, sorted);
-  }
+function sortedTargets(estate: Estate): Promise<readonly Target[]> {
+  const sorted = SORTED.get(estate) ?? sortInSlices(estate.targets.values(), byId);
+  SORTED.set(estate, sorted);
   return sorted;
 }
 
-function* targetsAfter(estate: Estate, after: string | undefined): Generator<Target> {
-  const targets = sortedTargets(estate);
+/** Of the first target whose id comes after `after`. */
+function indexAfter(targets: readonly Target[], after: string | undefined): number {
   let low = 0;
   let high = after === undefined ? 0 : targets.length;
   while (low < high) {
@@ -213,10 +223,7 @@ function* targetsAfter(estate: Estate, after: string | undefined): Generator<Tar
     if ((targets[middle]?.id ?? '') <= (after ?? '')) low = middle + 1;
     else high = middle;
   }
-  for (let i = low; i < targets.length; i++) {
-    const target = targets[i];
-    if (target !== undefined) yield target;
-  }
+  return low;
 }
 
 function byId(a: { readonly id: string }, b: { readonly id: string }): number {

@@ -1,16 +1,18 @@
-import { setImmediate } from 'node:timers/promises';
 import { NEVER, type TargetColumns } from '../core/columns.ts';
 import { STATES } from '../core/health.ts';
 import { MEASUREMENTS, type MeasurementName } from '../core/measurements.ts';
 import { type AnyReason, type Reason, REASONS } from '../core/reason.ts';
 import type { Target } from '../estate/estate.ts';
+import { fnv1a } from '../lib/hash.ts';
+import { makePace, type Pace } from '../lib/pace.ts';
 import { TARGET_FAMILIES, TARGET_LABELS } from './catalogue.ts';
 import { familyHead, labelPair, labelPairs, sampleValue } from './exposition-text.ts';
 
 /** A target whose last verdict is older than so many intervals shows nothing of it: it is unknown. */
 const STALE_AFTER_INTERVALS = 3;
-/** Rows looked at between two turns of the event loop. */
-const SLICE_ROWS = 1_000;
+/** Rows written in one piece at most, and rows between two looks at the clock. */
+const PIECE_ROWS = 1_000;
+const CHECK_ROWS = 100;
 
 /** What the exposition reads. */
 export interface TargetExpositionSource {
@@ -20,17 +22,24 @@ export interface TargetExpositionSource {
   monotonicMs(): number;
 }
 
+/** A share of the targets, by their ids alone: shards 0 to n − 1 together have every target once. */
+export interface Shard {
+  readonly shard: number;
+  readonly shards: number;
+}
+
 /**
  * Per-target series in the text format, straight from the columns, in slices that let other work run between them;
  * the reader sets the pace. A target that goes away while a page is written is in none of the later families.
  */
 export interface TargetExposition {
-  render(): AsyncGenerator<string, void, undefined>;
+  /** All targets unless `shard` is given. */
+  render(shard?: Shard): AsyncGenerator<string, void, undefined>;
 }
 
 export function makeTargetExposition(source: TargetExpositionSource): TargetExposition {
   const labelsAt = makeLabelCache(source.columns);
-  return { render: () => renderPage(source, labelsAt) };
+  return { render: (shard) => renderPage(source, labelsAt, shard) };
 }
 
 /** A slot's labels, ready to write: those of every series, and those of the info series. */
@@ -38,6 +47,8 @@ interface SlotLabels {
   readonly generation: number;
   readonly series: string;
   readonly info: string;
+  /** Of the target's id. */
+  readonly hash: number;
 }
 type LabelsAt = (slot: number, target: Target) => SlotLabels;
 
@@ -60,7 +71,11 @@ function renderLabels(target: Target): Omit<SlotLabels, 'generation'> {
     const value = own[name];
     return value === undefined || value === '' ? [] : [labelPair(name, value)];
   });
-  return { series: pairs.join(','), info: [...pairs, ...labelPairs(rest, TARGET_LABELS)].join(',') };
+  return {
+    series: pairs.join(','),
+    info: [...pairs, ...labelPairs(rest, TARGET_LABELS)].join(','),
+    hash: fnv1a(target.id),
+  };
 }
 
 /** One series of a row, as its own labels (or none) and value; undefined when the row has none. */
@@ -72,13 +87,18 @@ type ReadRow = (
 async function* renderPage(
   source: TargetExpositionSource,
   labelsAt: LabelsAt,
+  { shard, shards }: Shard = { shard: 0, shards: 1 },
 ): AsyncGenerator<string, void, undefined> {
   const { columns } = source;
+  const pace = makePace();
   const nowMs = source.monotonicMs();
   /** Fixed for the page: a slot that gets another target meanwhile would tell a target twice. */
   const generations = columns.generation.slice(0, columns.slotCount);
-  const isPresent = (slot: number): Target | undefined =>
-    columns.generation[slot] === generations[slot] ? columns.targetAt(slot) : undefined;
+  const isPresent = (slot: number): Target | undefined => {
+    const target = columns.generation[slot] === generations[slot] ? columns.targetAt(slot) : undefined;
+    if (target === undefined || shards === 1) return target;
+    return labelsAt(slot, target).hash % shards === shard ? target : undefined;
+  };
   const isFresh = (slot: number, target: Target): boolean =>
     columns.success[slot] !== NEVER &&
     nowMs - (columns.lastRunMonotonicMs[slot] ?? 0) <= STALE_AFTER_INTERVALS * source.intervalMsOf(target);
@@ -95,19 +115,23 @@ async function* renderPage(
         const labels = name === 'kassavakt_target_info' ? info : series;
         text += `${name}{${labels}${seen.extra ?? ''}} ${sampleValue(seen.value)}\n`;
       }
-      if (slot % SLICE_ROWS === SLICE_ROWS - 1) {
+      if (isPieceDone(slot, pace)) {
         yield text;
         text = '';
-        await setImmediate();
+        await pace.turn();
       }
     }
     yield text;
-    await setImmediate();
+    await pace.turn();
   }
-  yield* renderMeasurements(columns, generations.length, labelsAt, (slot) => {
+  yield* renderMeasurements(columns, generations.length, labelsAt, pace, (slot) => {
     const target = isPresent(slot);
     return target !== undefined && isFresh(slot, target) ? target : undefined;
   });
+}
+
+function isPieceDone(row: number, pace: Pace): boolean {
+  return row % PIECE_ROWS === PIECE_ROWS - 1 || (row % CHECK_ROWS === CHECK_ROWS - 1 && pace.isDue());
 }
 
 function readersOf(
@@ -160,6 +184,7 @@ async function* renderMeasurements(
   columns: TargetColumns,
   slotCount: number,
   labelsAt: LabelsAt,
+  pace: Pace,
   targetAt: (slot: number) => Target | undefined,
 ): AsyncGenerator<string, void, undefined> {
   const slotsOf = new Map<MeasurementName, number[]>();
@@ -169,7 +194,7 @@ async function* renderMeasurements(
       if (slots.length === 0) slotsOf.set(name, slots);
       if (slots.at(-1) !== slot) slots.push(slot);
     }
-    if (slot % SLICE_ROWS === SLICE_ROWS - 1) await setImmediate();
+    if (slot % CHECK_ROWS === 0 && pace.isDue()) await pace.turn();
   }
   for (const [name, slots] of slotsOf) {
     let text = familyHead(name, 'gauge', MEASUREMENTS[name].help);
@@ -181,13 +206,13 @@ async function* renderMeasurements(
         const labels = [labelsAt(slot, target).series, ...own].join(',');
         text += `${name}{${labels}} ${sampleValue(sample.value)}\n`;
       }
-      if (i % SLICE_ROWS === SLICE_ROWS - 1) {
+      if (isPieceDone(i, pace)) {
         yield text;
         text = '';
-        await setImmediate();
+        await pace.turn();
       }
     }
     yield text;
-    await setImmediate();
+    await pace.turn();
   }
 }

@@ -168,6 +168,35 @@ describe('FeedHub', () => {
     expect(follower.seqs).toEqual([...range(1, 1_000), 22_001, 22_002, 22_003]);
   });
 
+  test('gives a client that keeps up every event of a storm, though frames take longer than the storm', async () => {
+    const clock = new FakeClock();
+    const source = new Announcer(estate);
+    using hub = new FeedHub(source, clock);
+    const follower = new Follower(clock);
+    hub.join(follower);
+    for (let n = 0; n < 30; n++) await source.announce(drafts(2_000, n * 2_000));
+    await clock.advance(10_000);
+    expect(follower.seqs).toEqual(range(1, 60_000));
+    expect(follower.kinds).not.toContain('gap');
+  });
+
+  test('makes no snapshot for each of those who come in a storm, and leaves out no event', async () => {
+    const clock = new FakeClock();
+    const source = new Announcer(estate);
+    using hub = new FeedHub(source, clock);
+    const followers: Follower[] = [];
+    for (let n = 0; n < 20; n++) {
+      const follower = new Follower(clock);
+      followers.push(follower);
+      hub.join(follower);
+      await source.announce(drafts(10, n * 10));
+    }
+    await clock.advance(1_000);
+    expect(new Set(followers.map(({ frames }) => frames[0]?.frame)).size).toBe(1);
+    for (const follower of followers) checkOrder(follower, source);
+    expect(followers.map(({ seqs }) => seqs.at(-1))).toEqual(followers.map(() => 200));
+  });
+
   test('serves a client that comes back from far behind in pages, and then live', async () => {
     const clock = new FakeClock();
     const source = new Announcer(estate);

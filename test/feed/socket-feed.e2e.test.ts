@@ -6,7 +6,7 @@ import { Server as IoServer } from 'socket.io';
 import { io, type Socket } from 'socket.io-client';
 import { FeedRefused, type FeedMessage, followFeed, type FollowOptions } from '../../src/feed/feed-client.ts';
 import { FeedHub } from '../../src/feed/hub.ts';
-import type { Snapshot, WireEvent } from '../../src/feed/protocol.ts';
+import { type Snapshot, toWire, type WireEvent } from '../../src/feed/protocol.ts';
 import { attachSocketFeed } from '../../src/feed/socket-feed.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { Announcer, makeEstate, move } from './announcer.ts';
@@ -138,6 +138,19 @@ describe('contract: Feed, socket.io namespace /feed', () => {
         'to',
       ].sort(),
     );
+  });
+
+  test('sends a frame of any length whole: one event, and a thousand at once', async () => {
+    const socket = connect({});
+    await new Promise((resolve) => socket.once('snapshot', resolve));
+    for (const [from, count] of [
+      [0, 1],
+      [1, 1_000],
+    ] as const) {
+      const frame = new Promise<WireEvent[]>((resolve) => socket.once('events', resolve));
+      const events = await source.announce(storm(count, from));
+      expect(await frame).toEqual(events.map(toWire));
+    }
   });
 
   test('gives a client that comes back with since every event it missed, once and in order', async () => {

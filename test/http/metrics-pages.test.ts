@@ -89,6 +89,35 @@ describe('/metrics/targets', () => {
     for (const answer of slow) answer.destroy();
   });
 
+  test('comes in shards for several Prometheis', async () => {
+    const { get } = await start({ targets: MANY.slice(0, 300), stores: [] });
+    const page = async (query: string): Promise<string[]> => {
+      const text = await (await get(`/metrics/targets${query}`)).text();
+      return text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+    };
+    const shards = await Promise.all([0, 1, 2].map((shard) => page(`?shard=${shard}&shards=3`)));
+    for (const shard of shards) expect(shard.length).toBeGreaterThan(0);
+    expect(shards.flat().sort()).toEqual((await page('')).sort());
+  });
+
+  test.each([
+    { query: 'shard=0', field: 'shards' },
+    { query: 'shards=3', field: 'shard' },
+    { query: 'shard=3&shards=3', field: 'shard' },
+    { query: 'shard=-1&shards=3', field: 'shard' },
+    { query: 'shard=0&shards=0', field: 'shards' },
+    { query: 'shard=0.5&shards=2', field: 'shard' },
+    { query: 'shard=0&shards=1001', field: 'shards' },
+    { query: 'shard=a&shards=2', field: 'shard' },
+  ])('refuses $query, and says why', async ({ query, field }) => {
+    const { get } = await start();
+    const answer = await get(`/metrics/targets?${query}`);
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toEqual({
+      error: { code: 'bad-query', field, message: expect.stringMatching(/ it must be a whole number /) },
+    });
+  });
+
   test('is alive while a page is written', async () => {
     const { get } = await start({ targets: MANY, stores: [] });
     const page = get('/metrics/targets').then((answer) => answer.text());

@@ -162,6 +162,21 @@ describe('the page', () => {
     expect(page).toContain('and 6 more');
   });
 
+  test('tells of the 200 worst places and counts the rest', () => {
+    const stores = Array.from({ length: 230 }, (_, i) => makeStore(`s${i}`, `Solhaga ${i}`));
+    const targets = stores.map(({ id }, i) => makeTarget(`K${i}`, { store: id }));
+    const states = (i: number) =>
+      i < 205 ? (['degraded'] as const) : i < 215 ? (['down'] as const) : (['up'] as const);
+    const view = look(Object.fromEntries(targets.map(({ id }, i) => [id, states(i)])), { stores, targets });
+    expect([view.places.length, view.morePlaces, view.wellStores.length]).toEqual([200, 15, 15]);
+    expect(view.places.slice(0, 11).map(({ state }) => state)).toEqual([
+      ...Array(10).fill('down'),
+      'degraded',
+    ]);
+    expect(view.sentence).toBe('10 of 230 stores have something down.');
+    expect(renderPage(view)).toContain('and 15 more places: see <a href="/api/v1/stores">');
+  });
+
   test('escapes whatever it is given', () => {
     const nasty = `<script>alert("x")</script>&'`;
     const stores = [makeStore('s1', nasty, { chain: nasty, city: nasty })];

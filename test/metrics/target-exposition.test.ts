@@ -237,4 +237,40 @@ describe('per-target series', () => {
     expect(Math.max(...parts.map((part) => part.length))).toBeLessThan(250_000);
     expect(samplesOf(parts.join(''))).toHaveLength(10_000);
   });
+
+  test('come in shards that have each target once, whichever others there are, and together all', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.uniqueArray(fc.string({ unit: 'grapheme', minLength: 1 }), { maxLength: 40 }),
+        fc.integer({ min: 1, max: 5 }),
+        async (ids, shards) => {
+          const { exposition, see, page } = watch(ids.map((id) => makeTarget(id)));
+          for (const [i, id] of ids.entries()) if (i % 2 === 0) see(id, 'down', { reason: 'dns' });
+          const parts = await Promise.all(
+            Array.from({ length: shards }, (_, shard) =>
+              Array.fromAsync(exposition.render({ shard, shards })),
+            ),
+          );
+          const texts = parts.map((part) => part.join(''));
+          expect(texts.flatMap(samplesOf).sort()).toEqual(samplesOf(await page()).sort());
+          const few = watch(ids.slice(0, 3).map((id) => makeTarget(id))).exposition;
+          const first = (await Array.fromAsync(few.render({ shard: 0, shards }))).join('');
+          for (const line of samplesOf(first)) {
+            if (line.startsWith('kassavakt_target_info')) expect(texts[0]).toContain(line);
+          }
+        },
+      ),
+      { numRuns: 40 },
+    );
+  });
+
+  test('of many targets are spread evenly over shards', async () => {
+    const { exposition } = watch(Array.from({ length: 4_000 }, (_, i) => makeTarget(`T${i}`)));
+    for (let shard = 0; shard < 4; shard++) {
+      const part = (await Array.fromAsync(exposition.render({ shard, shards: 4 }))).join('');
+      const count = samplesOf(part).length / 2;
+      expect(count).toBeGreaterThan(850);
+      expect(count).toBeLessThan(1_150);
+    }
+  });
 });
