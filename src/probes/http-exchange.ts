@@ -32,6 +32,8 @@ export function sendRequest(socket: Socket, request: HttpRequest, signal: AbortS
     const error = errorOf(socket);
     if (error !== undefined) return resolve({ kind: 'error', error });
     if (socket.destroyed) return resolve({ kind: 'closed' });
+    // A body may take more than one packet, and the last must not wait for the first one's receipt.
+    if (request.body !== undefined) socket.setNoDelay(true);
     const message = startRequest({
       createConnection: () => socket,
       method: request.method,

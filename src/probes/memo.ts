@@ -1,5 +1,5 @@
-/** So many addresses are remembered at most: some 10 MB. */
-const MAX_REMEMBERED = 50_000;
+/** So many addresses are remembered at most: a few hundred bytes each, and twice the largest estate. */
+const MAX_REMEMBERED = 200_000;
 
 /** Remembers what `make` made of a text. Bounded: when it is full it forgets everything and begins anew. */
 export class Memo<Value> {

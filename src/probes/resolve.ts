@@ -6,6 +6,7 @@ import { performance } from 'node:perf_hooks';
 import { z } from 'zod';
 import type { Sample } from '../core/measurements.ts';
 import { fnv1a } from '../lib/hash.ts';
+import { Memo } from './memo.ts';
 
 /** blackbox_exporter's options of address choice, for the probers' own option lists. */
 export const ipOptions = {
@@ -46,8 +47,8 @@ export async function resolveHost(
   signal: AbortSignal,
   servers?: readonly string[],
 ): Promise<Resolved> {
-  const literal = isIP(host.split('%', 1)[0] ?? '');
-  if (literal === 4 || literal === 6) return { kind: 'address', address: host, family: literal };
+  const literal = literalAddress(host);
+  if (literal !== undefined) return literal;
   const local = await localFacts();
   if (signal.aborted) return { kind: 'aborted' };
   const name = host.toLowerCase().replace(/\.$/, '');
@@ -72,6 +73,12 @@ export async function resolveHost(
   }
 }
 
+/** The address that a literal is, with or without a zone; undefined for a name. */
+export function literalAddress(host: string): Extract<Resolved, { kind: 'address' }> | undefined {
+  const family = isIP(host.split('%', 1)[0] ?? '');
+  return family === 4 || family === 6 ? { kind: 'address', address: host, family } : undefined;
+}
+
 /** How many measurements an address has, whatever it is. */
 export const ADDRESS_SAMPLES = 3;
 
@@ -83,12 +90,11 @@ export function addressSamples(
   return [
     { name: 'probe_dns_lookup_time_seconds', value: lookupMs / 1_000 },
     { name: 'probe_ip_protocol', value: chosen?.family ?? 0 },
-    {
-      name: 'probe_ip_addr_hash',
-      value: chosen === undefined ? 0 : fnv1a(String.fromCharCode(...addressBytes(chosen.address))),
-    },
+    { name: 'probe_ip_addr_hash', value: chosen === undefined ? 0 : hashes.of(chosen.address) },
   ];
 }
+
+const hashes = new Memo((address) => fnv1a(String.fromCharCode(...addressBytes(address))));
 
 interface Address {
   readonly address: string;

@@ -45,6 +45,7 @@ export async function runDialogue(
   const beganAtMs = clock.monotonicMs();
   let tlsMs = 0;
   let socket: Socket = dialled.socket;
+  socket.setNoDelay(true);
   let stop: Stop | undefined;
   try {
     let reader = new LineReader(socket);

@@ -8,6 +8,7 @@ import { throwUnlessTimeout } from './deadline.ts';
 import { type DialResult, dial } from './dial.ts';
 import { faultOf } from './fault.ts';
 import { hangUp, RefusalWatch } from './linger.ts';
+import { Memo } from './memo.ts';
 import type { Probe, ProbeContext, Prober, ProbeRequest } from './probe.ts';
 import { regexOption, RegexSearcher } from './regex.ts';
 import { type Report, reportFault } from './report.ts';
@@ -87,6 +88,7 @@ class TcpProbe implements Probe {
   private readonly context: ProbeContext;
   private readonly client: ClientTls | undefined;
   private readonly refusals: RefusalWatch;
+  private readonly endpoints = new Memo((address) => parseHostPort(address));
 
   constructor(options: TcpOptions, context: ProbeContext, client: ClientTls | undefined) {
     this.refusals = new RefusalWatch(context.clock);
@@ -98,7 +100,7 @@ class TcpProbe implements Probe {
   async run(request: ProbeRequest, signal: AbortSignal): Promise<ProbeReport> {
     const { clock } = this.context;
     const startedAtMs = clock.monotonicMs();
-    const parsed = parseHostPort(request.address);
+    const parsed = this.endpoints.of(request.address);
     if (!parsed.ok) throw new TypeError(`not an address that was accepted: ${parsed.error}`);
     const { host, port } = parsed.value;
     const tls = this.client === undefined ? undefined : { client: this.client, serverName: request.hostname };
