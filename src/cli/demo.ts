@@ -59,7 +59,9 @@ async function runDemo(options: DemoOptions, cli: CliContext, start: StartMonito
   cli.print(
     `A fictional group: 3 chains, ${stores} stores, ${terminals} card terminals, all on this machine.`,
   );
-  cli.print(`The day: ${scenario.summary}. It passes about ${SPEED} times faster than life.`);
+  cli.print(
+    `The day: ${scenario.summary}. It passes about ${SPEED} times faster than life, its long waits faster still.`,
+  );
   cli.print(`Look at ${monitor.url}/ while it does. Ctrl-C ends it.`);
   cli.print('');
   try {
