@@ -154,7 +154,6 @@ async function assemble(
   };
   const hub = stack.use(new FeedHub(source, clock));
   const authenticator = makeAuthenticator(() => settings.tokens, clock);
-  stack.use(attachSocketFeed(server, hub, authenticator.authenticate));
 
   const watch = () => engine.watch(settings.estate, modules.running, settings.limits, restoreFrom(board));
   const reload = serialised(async () => {
@@ -201,6 +200,7 @@ async function assemble(
     readiness: () => readinessOf(ledger),
   });
   server.on('request', app);
+  stack.use(attachSocketFeed(server, hub, authenticator.admit));
   await listen(server, settings.listen);
 
   watch();
