@@ -11,6 +11,7 @@ export type OpenIncidents = ReadonlyMap<string, OpenIncident>;
 
 interface OpenIncident {
   readonly incident: Incident;
+  readonly store: StoreId | undefined;
   readonly down: ReadonlySet<TargetId>;
 }
 
@@ -29,16 +30,18 @@ export function applyChanges(
 ): { readonly open: OpenIncidents; readonly events: readonly EventDraft[] } {
   const next = new Map(open);
   const events: EventDraft[] = [];
-  for (const [key, group] of Map.groupBy(changes, groupKey)) {
+  for (const [key, group] of Map.groupBy(changes, (change) => incidentKey(change, open))) {
     const before = next.get(key);
     const down = downAfter(before?.down, group);
     const opening = before?.incident ?? openIncident(key, group);
     const last = group.at(-1);
     if (opening === undefined || last === undefined || isSameSet(before?.down, down)) continue;
-    const { atMs, store, chain, region } = last;
+    const { atMs } = last;
+    const store = before === undefined ? last.store : before.store;
+    const { chain, region } = placeOf(store, last, estate);
     const incident = describeIncident(opening, down, atMs, store, estate);
     if (down.size === 0) next.delete(key);
-    else next.set(key, { incident, down });
+    else next.set(key, { incident, store, down });
     if (before === undefined && down.size === 0) continue;
     const change = before === undefined ? 'opened' : down.size === 0 ? 'resolved' : 'updated';
     const place = {
@@ -60,13 +63,31 @@ export function restoreIncidents(
   for (const [key, members] of Map.groupBy(down, groupKey)) {
     const incident = incidents.find((candidate) => candidate.id === incidentId(key, candidate.openedAtMs));
     if (incident === undefined) continue;
-    open.set(key, { incident, down: new Set(members.map(({ target }) => target)) });
+    const store = members[0]?.store;
+    open.set(key, { incident, store, down: new Set(members.map(({ target }) => target)) });
   }
   return open;
 }
 
 function groupKey(change: Pick<TargetStateChanged, 'target' | 'store'>): string {
   return change.store === undefined ? `target:${change.target}` : `store:${change.store}`;
+}
+
+/** Where a change belongs: a target ends the outage that it is part of, though it has another store by now. */
+function incidentKey(change: TimedChange, open: OpenIncidents): string {
+  const own = groupKey(change);
+  if (change.from !== 'down' || open.get(own)?.down.has(change.target) === true) return own;
+  const [former] = open.entries().find(([, { down }]) => down.has(change.target)) ?? [own];
+  return former;
+}
+
+function placeOf(
+  store: StoreId | undefined,
+  change: TimedChange,
+  estate: Estate,
+): { readonly chain?: string; readonly region?: string } {
+  if (store === change.store) return change;
+  return (store === undefined ? undefined : estate.stores.get(store)) ?? {};
 }
 
 function downAfter(before: ReadonlySet<TargetId> | undefined, group: readonly TimedChange[]): Set<TargetId> {

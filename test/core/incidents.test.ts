@@ -99,6 +99,26 @@ describe('applyChanges', () => {
     expect(play([[change('A', 'down'), change('A', 'up')]]).events).toEqual([]);
   });
 
+  test.each([
+    { name: 'another store', store: { store: toStoreId('S2'), chain: 'Torgboden' } },
+    { name: 'no store', store: {} },
+  ])('ends the outage of a target that belongs to $name by now where it began', ({ store }) => {
+    const { store: _store, ...moved } = change('A', 'up', AT + 1_000);
+    const { events, open } = play([
+      [change('A', 'down'), change('B', 'down')],
+      [{ ...moved, ...store }],
+      [change('B', 'up', AT + 2_000)],
+    ]);
+    expect(told(events)).toEqual([
+      'incident-opened 2 of 3 targets are down in Solhaga Kil',
+      'incident-updated B is down in Solhaga Kil',
+      'incident-resolved B is down in Solhaga Kil',
+    ]);
+    expect(events.map((event) => 'store' in event && event.store)).toEqual([KIL, KIL, KIL]);
+    expect(events[1]).not.toHaveProperty('chain');
+    expect(open.size).toBe(0);
+  });
+
   test('goes on after a restart as if nothing had been', () => {
     const batches = [
       [change('A', 'down')],
