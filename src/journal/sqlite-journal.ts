@@ -117,9 +117,9 @@ export class SqliteJournal implements Journal {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.fault === undefined) {
       this.fault = new JournalUnavailable('the journal is closed');
-      this.db.close();
       this.post({ kind: 'close' });
     }
+    this.db[Symbol.dispose]();
     await this.closed.promise;
   }
 
