@@ -137,6 +137,16 @@ describe('SqliteJournal', () => {
     prepare(path);
     await expect(SqliteJournal.open(path)).rejects.toThrow(JournalUnavailable);
   });
+
+  test('says that it cannot be used in a folder that takes no other, instead of trying for ever', async () => {
+    await expect(SqliteJournal.open('/proc/kassavakt/deeper/journal.db')).rejects.toThrow(JournalUnavailable);
+  });
+
+  test('makes its folder, however deep', async () => {
+    using folder = scratch();
+    await using journal = await SqliteJournal.open(join(folder.folder, 'a', 'b', 'c', 'journal.db'));
+    expect((await journal.append([change(1)]))[0]?.seq).toBe(1);
+  });
 });
 
 describe('SqliteJournal on a damaged file', () => {
