@@ -1,9 +1,15 @@
 import type { Incident } from '../core/events.ts';
-import { SEVERITIES } from '../core/events.ts';
 import type { State } from '../core/health.ts';
-import type { Estate, Store, Target } from '../estate/estate.ts';
-import type { StoreId } from '../estate/ids.ts';
-import { type FeedFilter, type Snapshot, stampsToIso, type WireStore } from './protocol.ts';
+import type { Estate, Labels, Store, Target } from '../estate/estate.ts';
+import { type StoreId, toStoreId, toTargetId } from '../estate/ids.ts';
+import {
+  type FeedFilter,
+  isPlaceWanted,
+  isSevereEnough,
+  type Snapshot,
+  stampsToIso,
+  type WireStore,
+} from './protocol.ts';
 import type { FeedSource } from './source.ts';
 
 /** The worst first: what a person looks for. */
@@ -23,7 +29,7 @@ export function makeSnapshot(
   const counts = noCounts();
   const tallies = new Map<StoreId, Tally>();
   for (const store of estate.stores.values()) {
-    if (isPlaceWanted(store.id, store.chain, store.region, filter)) tallies.set(store.id, newTally());
+    if (isPlaceWanted({ ...store, store: store.id }, filter)) tallies.set(store.id, newTally());
   }
   const targets = Array.from(estate.targets.values()).filter((target) => isTargetWanted(target, filter));
   for (const target of targets) {
@@ -37,6 +43,12 @@ export function makeSnapshot(
     tally.kinds[target.kind] = (tally.kinds[target.kind] ?? 0) + 1;
     if (status !== undefined) tally.sinceMs[state] = Math.min(tally.sinceMs[state], status.sinceMs);
   }
+  const byStore = Map.groupBy(targets, ({ store }) => store);
+  const candidates = ({ target, store }: Labels): readonly Target[] => {
+    const one = target === undefined ? undefined : estate.targets.get(toTargetId(target));
+    if (target !== undefined) return one !== undefined && isTargetWanted(one, filter) ? [one] : [];
+    return store === undefined ? targets : (byStore.get(toStoreId(store)) ?? []);
+  };
   return {
     seq: board.seq,
     at: new Date(nowMs).toISOString(),
@@ -44,7 +56,7 @@ export function makeSnapshot(
     stores: wireStores(estate, tallies),
     incidents: board
       .openIncidents()
-      .filter((incident) => isIncidentWanted(incident, targets, filter))
+      .filter((incident) => isIncidentWanted(incident, candidates, filter))
       .map((incident) => stampsToIso({ ...incident })),
   };
 }
@@ -99,34 +111,25 @@ function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-function isTargetWanted(target: Target, filter: FeedFilter): boolean {
-  return isPlaceWanted(target.store, target.labels['chain'], target.labels['region'], filter);
+function isTargetWanted({ store, labels }: Target, filter: FeedFilter): boolean {
+  return isPlaceWanted({ store, chain: labels['chain'], region: labels['region'] }, filter);
 }
 
-function isPlaceWanted(
-  store: string | undefined,
-  chain: string | undefined,
-  region: string | undefined,
+/**
+ * An incident belongs to a place when its scope holds a target of that place. `candidates`: those of a place among
+ * which a scope's can be; there may be as many incidents as stores, so not all targets each time.
+ */
+function isIncidentWanted(
+  incident: Incident,
+  candidates: (scope: Labels) => readonly Target[],
   filter: FeedFilter,
 ): boolean {
-  return (
-    (filter.chain === undefined || chain === filter.chain) &&
-    (filter.region === undefined || region === filter.region) &&
-    (filter.store === undefined || store === filter.store)
-  );
-}
-
-/** An incident belongs to a place when its scope holds a target of that place. */
-function isIncidentWanted(incident: Incident, targets: readonly Target[], filter: FeedFilter): boolean {
-  const { minSeverity } = filter;
-  if (minSeverity !== undefined && SEVERITIES.indexOf(incident.severity) < SEVERITIES.indexOf(minSeverity)) {
-    return false;
-  }
+  if (!isSevereEnough(incident, filter)) return false;
   if (filter.chain === undefined && filter.region === undefined && filter.store === undefined) return true;
-  return incident.scope.some((labels) => targets.some((target) => isInScope(target, labels)));
+  return incident.scope.some((scope) => candidates(scope).some((target) => isInScope(target, scope)));
 }
 
-function isInScope(target: Target, labels: Readonly<Record<string, string>>): boolean {
+function isInScope(target: Target, labels: Labels): boolean {
   return Object.entries(labels).every(([name, value]) => {
     if (name === 'target') return target.id === value;
     return (name === 'store' ? (target.store ?? target.labels['store']) : target.labels[name]) === value;
