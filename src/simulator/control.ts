@@ -155,7 +155,7 @@ const refuseUnreadable: ErrorRequestHandler = (error: unknown, _request, respons
 };
 
 function refuseOurs(response: Response, error: unknown): void {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = Error.isError(error) ? error.message : String(error);
   refuse(response, 500, { code: 'simulator-failed', message });
 }
 
