@@ -1,7 +1,13 @@
 import { type Estate, storeSizes } from '../estate/estate.ts';
 import { type StoreId, type TargetId, toIncidentId } from '../estate/ids.ts';
 import { fnv1a } from '../lib/hash.ts';
-import type { EventDraft, Incident, IncidentSeverity, TargetStateChanged } from './events.ts';
+import {
+  type EventDraft,
+  type Incident,
+  type IncidentSeverity,
+  SEVERITIES,
+  type TargetStateChanged,
+} from './events.ts';
 
 /**
  * Open incidents by what they are about: one for each store in which targets are down, one for each target that is
@@ -143,10 +149,15 @@ function describeIncident(
     ...opening,
     scope: isSingle ? [{ target: only }] : [{ store: store ?? '' }],
     title,
-    severity: severityOf(down.size, size),
+    severity: worseOf(opening.severity, severityOf(down.size, size)),
     targetsDown: down.size,
     storesAffected: store === undefined ? 0 : 1,
   };
+}
+
+/** An incident stays as severe as it once was: who asked for severe ones alone must also hear of its end. */
+function worseOf(a: IncidentSeverity, b: IncidentSeverity): IncidentSeverity {
+  return SEVERITIES.indexOf(a) > SEVERITIES.indexOf(b) ? a : b;
 }
 
 function severityOf(down: number, size: number): IncidentSeverity {

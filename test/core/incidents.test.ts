@@ -84,6 +84,19 @@ describe('applyChanges', () => {
     expect(last).toMatchObject({ incident: { state: 'resolved', resolvedAtMs: AT + 3_000, targetsDown: 0 } });
   });
 
+  test('stays as severe as it was, so that who asks for severe ones alone hears of the end', () => {
+    const { events } = play([
+      [change('A', 'down'), change('B', 'down'), change('C', 'down')],
+      [change('A', 'up', AT + 1_000), change('B', 'up', AT + 1_000)],
+      [change('C', 'up', AT + 2_000)],
+    ]);
+    expect(events.map((event) => ('incident' in event ? event.incident.severity : event.kind))).toEqual([
+      'critical',
+      'critical',
+      'critical',
+    ]);
+  });
+
   test('names a single target as the scope', () => {
     const { events } = play([[change('web', 'down')]]);
     expect(events).toMatchObject([
