@@ -80,6 +80,27 @@ describe('simulator control', () => {
     expect((await call('GET', '/faults')).body.faults).toEqual([]);
   });
 
+  test.each([
+    'refuse',
+    'blackhole',
+    'reset',
+    'slow',
+    'hang',
+    'garbage',
+    'tls-expired',
+    'tls-wrong-name',
+    'http-500',
+    'maintenance-page',
+    'busy',
+    'host-unreachable',
+    'wrong-key',
+    'flap',
+  ])('POST /faults knows %s', async (fault) => {
+    const added = await call('POST', '/faults', { where: {}, fault, forSeconds: 600 });
+    expect(added.status).toBe(200);
+    expect(added.body.targets.length).toBeGreaterThan(0);
+  });
+
   test('where matches by target and by kind', async () => {
     const one = await call('POST', '/faults', { where: { target: 'swish' }, fault: 'http-500' });
     expect(one.body.targets).toEqual(['swish']);
