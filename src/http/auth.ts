@@ -1,7 +1,8 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import { BlockList, isIP } from 'node:net';
+import { isIP } from 'node:net';
 import type { Clock } from '../lib/clock.ts';
+import { isLoopback } from '../settings/listen.ts';
 import { ROLES, type Role, type Token } from '../settings/settings.ts';
 
 /** The role that a token gives to a caller; undefined when it gives none. */
@@ -55,7 +56,7 @@ export function makeAuthenticator(tokens: () => readonly Token[], clock: Clock):
 
   const authenticate: Authenticate = (token, remoteAddress) => {
     const known = tokens();
-    if (known.length === 0) return isLoopback(remoteAddress) ? 'viewer' : undefined;
+    if (known.length === 0) return isLoopback(remoteAddress ?? '') ? 'viewer' : undefined;
     if (token === undefined) return undefined;
     const match = findToken(token, known);
     const remote = remoteOf(remoteAddress ?? '');
@@ -106,15 +107,6 @@ export function offeredToken(
   if (scheme.toLowerCase() === 'bearer') return { scheme: 'bearer', token: credentials };
   const [, ...password] = Buffer.from(credentials, 'base64').toString('utf8').split(':');
   return { scheme: 'basic', token: password.join(':') };
-}
-
-const LOOPBACK = new BlockList();
-LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
-LOOPBACK.addAddress('::1', 'ipv6');
-
-function isLoopback(address: string | undefined): boolean {
-  const family = isIP(address ?? '');
-  return family !== 0 && LOOPBACK.check(address ?? '', family === 6 ? 'ipv6' : 'ipv4');
 }
 
 /** Compares with every token, each in constant time, so that the time tells nothing of how near a guess was. */
