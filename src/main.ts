@@ -93,7 +93,7 @@ async function finish(run: () => Promise<ExitCode>): Promise<void> {
   try {
     process.exitCode = await run();
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`${Error.isError(error) ? error.message : String(error)}\n`);
     process.exitCode = error instanceof UsageError ? 2 : 3;
   }
 }

@@ -87,10 +87,10 @@ async function loadWith(
   const address = parseListen(listen);
   if (!address.ok) throw new UsageError(`--listen: ${address.error}`);
   if (!isLoopback(address.value.host) && settings.tokens.length === 0) {
-    throw new UsageError(
+    const message =
       `--listen: ${listen} can be reached from other machines, and no token is configured; ` +
-        'add auth.tokens to the configuration or listen on 127.0.0.1',
-    );
+      'add auth.tokens to the configuration or listen on 127.0.0.1';
+    return err([{ file: settings.file, line: 1, column: 1, path: 'auth.tokens', message }]);
   }
   return ok({ ...settings, dataDir, listen: address.value });
 }
@@ -172,7 +172,6 @@ async function assemble(
   };
   const hub = stack.use(new FeedHub(source, clock));
   const authenticator = makeAuthenticator(() => settings.tokens, clock);
-  stack.use(attachSocketFeed(server, hub, authenticator.authenticate));
 
   const watch = () => {
     calm.set(settings.calmUntilMs);
@@ -229,6 +228,7 @@ async function assemble(
     calm,
   });
   server.on('request', app);
+  stack.use(attachSocketFeed(server, hub, authenticator.admit));
   await listen(server, settings.listen);
 
   watch();
@@ -333,7 +333,7 @@ async function listen(server: Server, { host, port }: ListenAddress): Promise<vo
   try {
     await once(server, 'listening');
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const code = Error.isError(error) && 'code' in error ? error.code : undefined;
     if (code !== 'EADDRINUSE') throw error;
     throw new Error(`${host}:${port} is taken by another program; choose another with --listen or listen:`, {
       cause: error,

@@ -53,13 +53,15 @@ async function runDemo(options: DemoOptions, cli: CliContext, start: StartMonito
   const config = await simulator.writeConfig(folder);
   const log = pino({ level: 'error' }, pino.destination(2));
   const started = await start({ config, data: join(folder, 'data'), listen: options.listen }, log);
-  if (!started.ok) throw new Error(started.error.map(({ message }) => message).join('\n'));
+  if (!started.ok) throw new UsageError(started.error.map(({ message }) => message).join('\n'));
   const monitor = stack.use(started.value);
 
   cli.print(
     `A fictional group: 3 chains, ${stores} stores, ${terminals} card terminals, all on this machine.`,
   );
-  cli.print(`The day: ${scenario.summary}. It passes about ${SPEED} times faster than life.`);
+  cli.print(
+    `The day: ${scenario.summary}. It passes about ${SPEED} times faster than life, its long waits faster still.`,
+  );
   cli.print(`Look at ${monitor.url}/ while it does. Ctrl-C ends it.`);
   cli.print('');
   try {
@@ -106,7 +108,10 @@ async function tellTheDay({ scenario, simulator, monitor }: Stage, cli: CliConte
       });
       void day.then(
         () => cli.print(`\nThe day is over. The monitor goes on at ${monitor.url}/ until you press Ctrl-C.`),
-        () => undefined,
+        (error: unknown) => {
+          if (cli.stop.aborted) return;
+          cli.complain(`The day breaks off: ${Error.isError(error) ? error.message : String(error)}`);
+        },
       );
       continue;
     }

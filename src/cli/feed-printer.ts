@@ -31,6 +31,7 @@ export class FeedPrinter {
   private readonly dayFormat: Intl.DateTimeFormat;
   private readonly story: FeedStory;
   private shownDay: string | undefined;
+  private shownAtMs = Number.NEGATIVE_INFINITY;
   /** When the story was last moved on by a message. */
   private heardAtMs = 0;
 
@@ -84,11 +85,22 @@ export class FeedPrinter {
 
   private format(told: readonly Told[]): readonly string[] {
     return told.flatMap((one) => {
-      const day = this.dayFormat.format(one.atMs);
+      const atMs = this.stampFor(one.atMs);
+      const day = this.dayFormat.format(atMs);
       const heading = day === this.shownDay ? [] : [this.paint(`-- ${day}`, '1')];
       this.shownDay = day;
-      return [...heading, this.formatOne(one)];
+      this.shownAtMs = atMs;
+      return [...heading, this.formatOne({ ...one, atMs })];
     });
+  }
+
+  /**
+   * Lines stand in the order of their times: what was held back while another line was written takes that line's.
+   * A clock that was set back further than anything is held is followed.
+   */
+  private stampFor(atMs: number): number {
+    const isHeldBack = this.shownAtMs - atMs <= this.story.heldBackMs;
+    return isHeldBack ? Math.max(atMs, this.shownAtMs) : atMs;
   }
 
   private formatOne({ mark, atMs, text }: Told): string {

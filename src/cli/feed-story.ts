@@ -71,6 +71,11 @@ export class FeedStory {
     return this.clockMs;
   }
 
+  /** How long after it happened a thing may be told, while what is told sooner comes between. Unit: ms. */
+  get heldBackMs(): number {
+    return this.retellMs + this.togetherMs;
+  }
+
   /** Begins anew from what holds now. */
   begin(snapshot: Snapshot): void {
     this.clockMs = Date.parse(snapshot.at);

@@ -32,7 +32,13 @@ async function runServe(
     return 2;
   }
   await using monitor = started.value;
-  using _hangups = cli.onHangup(() => void monitor.reload());
+  using _hangups = cli.onHangup(() => {
+    monitor
+      .reload()
+      .catch((error: unknown) =>
+        log.error({ event: 'config.failed', err: error }, 'the configuration could not be read anew'),
+      );
+  });
   log.info({ event: 'monitor.started', url: monitor.url }, 'watching');
   if (!cli.stop.aborted) await once(cli.stop, 'abort');
   log.info({ event: 'monitor.stopping' }, 'stopping');

@@ -1,7 +1,13 @@
 import { type Estate, storeSizes } from '../estate/estate.ts';
 import { type StoreId, type TargetId, toIncidentId } from '../estate/ids.ts';
 import { fnv1a } from '../lib/hash.ts';
-import type { EventDraft, Incident, IncidentSeverity, TargetStateChanged } from './events.ts';
+import {
+  type EventDraft,
+  type Incident,
+  type IncidentSeverity,
+  SEVERITIES,
+  type TargetStateChanged,
+} from './events.ts';
 
 /**
  * Open incidents by what they are about: one for each store in which targets are down, one for each target that is
@@ -11,6 +17,7 @@ export type OpenIncidents = ReadonlyMap<string, OpenIncident>;
 
 interface OpenIncident {
   readonly incident: Incident;
+  readonly store: StoreId | undefined;
   readonly down: ReadonlySet<TargetId>;
 }
 
@@ -29,16 +36,18 @@ export function applyChanges(
 ): { readonly open: OpenIncidents; readonly events: readonly EventDraft[] } {
   const next = new Map(open);
   const events: EventDraft[] = [];
-  for (const [key, group] of Map.groupBy(changes, groupKey)) {
+  for (const [key, group] of Map.groupBy(changes, (change) => incidentKey(change, open))) {
     const before = next.get(key);
     const down = downAfter(before?.down, group);
     const opening = before?.incident ?? openIncident(key, group);
     const last = group.at(-1);
     if (opening === undefined || last === undefined || isSameSet(before?.down, down)) continue;
-    const { atMs, store, chain, region } = last;
+    const { atMs } = last;
+    const store = before === undefined ? last.store : before.store;
+    const { chain, region } = placeOf(store, last, estate);
     const incident = describeIncident(opening, down, atMs, store, estate);
     if (down.size === 0) next.delete(key);
-    else next.set(key, { incident, down });
+    else next.set(key, { incident, store, down });
     if (before === undefined && down.size === 0) continue;
     const change = before === undefined ? 'opened' : down.size === 0 ? 'resolved' : 'updated';
     const place = {
@@ -62,13 +71,31 @@ export function restoreIncidents(
     const candidates = bySubject.get(subjectHash(key)) ?? [];
     const incident = candidates.find(({ id, openedAtMs }) => id === incidentId(key, openedAtMs));
     if (incident === undefined) continue;
-    open.set(key, { incident, down: new Set(members.map(({ target }) => target)) });
+    const store = members[0]?.store;
+    open.set(key, { incident, store, down: new Set(members.map(({ target }) => target)) });
   }
   return open;
 }
 
 function groupKey(change: Pick<TargetStateChanged, 'target' | 'store'>): string {
   return change.store === undefined ? `target:${change.target}` : `store:${change.store}`;
+}
+
+/** Where a change belongs: a target ends the outage that it is part of, though it has another store by now. */
+function incidentKey(change: TimedChange, open: OpenIncidents): string {
+  const own = groupKey(change);
+  if (change.from !== 'down' || open.get(own)?.down.has(change.target) === true) return own;
+  const [former] = open.entries().find(([, { down }]) => down.has(change.target)) ?? [own];
+  return former;
+}
+
+function placeOf(
+  store: StoreId | undefined,
+  change: TimedChange,
+  estate: Estate,
+): { readonly chain?: string; readonly region?: string } {
+  if (store === change.store) return change;
+  return (store === undefined ? undefined : estate.stores.get(store)) ?? {};
 }
 
 function downAfter(before: ReadonlySet<TargetId> | undefined, group: readonly TimedChange[]): Set<TargetId> {
@@ -128,10 +155,15 @@ function describeIncident(
     ...opening,
     scope: isSingle ? [{ target: only }] : [{ store: store ?? '' }],
     title,
-    severity: severityOf(down.size, size),
+    severity: worseOf(opening.severity, severityOf(down.size, size)),
     targetsDown: down.size,
     storesAffected: store === undefined ? 0 : 1,
   };
+}
+
+/** An incident stays as severe as it once was: who asked for severe ones alone must also hear of its end. */
+function worseOf(a: IncidentSeverity, b: IncidentSeverity): IncidentSeverity {
+  return SEVERITIES.indexOf(a) > SEVERITIES.indexOf(b) ? a : b;
 }
 
 function severityOf(down: number, size: number): IncidentSeverity {

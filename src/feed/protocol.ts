@@ -83,13 +83,30 @@ function copyPart(to: Record<string, unknown>, key: string, part: unknown): void
 /** Whether `event` passes `filter`. Events about no place (`config-reloaded`) pass every place filter. */
 export function isWanted(event: JournalEvent, filter: FeedFilter): boolean {
   if (filter.kinds !== undefined && !filter.kinds.includes(event.kind)) return false;
-  if ('incident' in event && filter.minSeverity !== undefined) {
-    if (SEVERITIES.indexOf(event.incident.severity) < SEVERITIES.indexOf(filter.minSeverity)) return false;
-  }
-  if (event.kind === 'config-reloaded') return true;
+  if ('incident' in event && !isSevereEnough(event.incident, filter)) return false;
+  return event.kind === 'config-reloaded' || isPlaceWanted(event, filter);
+}
+
+/** Whether an incident is at least as severe as `filter` asks. */
+export function isSevereEnough(
+  { severity }: { readonly severity: IncidentSeverity },
+  { minSeverity }: FeedFilter,
+): boolean {
+  return minSeverity === undefined || SEVERITIES.indexOf(severity) >= SEVERITIES.indexOf(minSeverity);
+}
+
+/** Whether all parts of `filter` about places hold for one. */
+export function isPlaceWanted(
+  place: {
+    readonly chain?: string | undefined;
+    readonly region?: string | undefined;
+    readonly store?: string | undefined;
+  },
+  filter: FeedFilter,
+): boolean {
   return (
-    (filter.chain === undefined || event.chain === filter.chain) &&
-    (filter.region === undefined || event.region === filter.region) &&
-    (filter.store === undefined || event.store === filter.store)
+    (filter.chain === undefined || place.chain === filter.chain) &&
+    (filter.region === undefined || place.region === filter.region) &&
+    (filter.store === undefined || place.store === filter.store)
   );
 }

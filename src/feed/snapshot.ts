@@ -1,9 +1,16 @@
-import { type Incident, SEVERITIES } from '../core/events.ts';
+import type { Incident } from '../core/events.ts';
 import type { State } from '../core/health.ts';
 import type { Place } from '../core/places.ts';
-import type { Estate, Store, Target } from '../estate/estate.ts';
+import type { Estate, Labels, Store, Target } from '../estate/estate.ts';
 import { type StoreId, toTargetId } from '../estate/ids.ts';
-import { type FeedFilter, type Snapshot, stampsToIso, type WireStore } from './protocol.ts';
+import {
+  type FeedFilter,
+  isPlaceWanted,
+  isSevereEnough,
+  type Snapshot,
+  stampsToIso,
+  type WireStore,
+} from './protocol.ts';
 import type { FeedSource } from './source.ts';
 
 /** The worst first: what a person looks for. */
@@ -25,11 +32,11 @@ export function makeSnapshot(
   const counts: Record<State, number> = { unknown: 0, up: 0, degraded: 0, down: 0 };
   const parts = new Map<StoreId, Place[]>();
   for (const store of estate.stores.values()) {
-    if (isPlaceWanted(store.id, store.chain, store.region, filter)) parts.set(store.id, []);
+    if (isPlaceWanted({ ...store, store: store.id }, filter)) parts.set(store.id, []);
   }
   const places: Place[] = [];
   for (const place of board.placesOf(estate)) {
-    if (!isPlaceWanted(place.store, place.chain, place.region, filter)) continue;
+    if (!isPlaceWanted(place, filter)) continue;
     places.push(place);
     for (const state of WORST_FIRST) counts[state] += place.counts[state];
     if (place.store === undefined) continue;
@@ -105,19 +112,6 @@ function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-function isPlaceWanted(
-  store: string | undefined,
-  chain: string | undefined,
-  region: string | undefined,
-  filter: FeedFilter,
-): boolean {
-  return (
-    (filter.chain === undefined || chain === filter.chain) &&
-    (filter.region === undefined || region === filter.region) &&
-    (filter.store === undefined || store === filter.store)
-  );
-}
-
 const keptIncidents = new WeakMap<Incident, Snapshot['incidents'][number]>();
 
 function wireIncident(incident: Incident): Snapshot['incidents'][number] {
@@ -132,11 +126,10 @@ function makeIncidentFilter(
   estate: Estate,
   filter: FeedFilter,
 ): (incident: Incident) => boolean {
-  const { minSeverity, chain, region, store } = filter;
-  const least = minSeverity === undefined ? 0 : SEVERITIES.indexOf(minSeverity);
+  const { chain, region, store } = filter;
   const isEverywhere = chain === undefined && region === undefined && store === undefined;
   const stores = new Set(places.map(({ scopeStore }) => scopeStore));
-  const holds = (labels: Readonly<Record<string, string>>): boolean => {
+  const holds = (labels: Labels): boolean => {
     const [first, ...others] = Object.entries(labels);
     if (first === undefined) return places.length > 0;
     const [name, value] = first;
@@ -144,15 +137,15 @@ function makeIncidentFilter(
     if (others.length === 0 && name === 'target') {
       const target = estate.targets.get(toTargetId(value));
       if (target === undefined) return false;
-      return isPlaceWanted(target.store, target.labels['chain'], target.labels['region'], filter);
+      const { chain, region } = target.labels;
+      return isPlaceWanted({ store: target.store, chain, region }, filter);
     }
     return places.some(({ targets }) => targets.some((target) => isInScope(target, labels)));
   };
-  return (incident) =>
-    SEVERITIES.indexOf(incident.severity) >= least && (isEverywhere || incident.scope.some(holds));
+  return (incident) => isSevereEnough(incident, filter) && (isEverywhere || incident.scope.some(holds));
 }
 
-function isInScope(target: Target, labels: Readonly<Record<string, string>>): boolean {
+function isInScope(target: Target, labels: Labels): boolean {
   return Object.entries(labels).every(([name, value]) => {
     if (name === 'target') return target.id === value;
     return (name === 'store' ? (target.store ?? target.labels['store']) : target.labels[name]) === value;

@@ -5,8 +5,8 @@ import { type FeedRequest, parseFeedRequest } from './feed-request.ts';
 import type { FeedCarrier, FeedClient, FeedHub, Frame } from './hub.ts';
 import type { ServerToClient } from './protocol.ts';
 
-/** The role that a token gives to one who connects from `remoteAddress`; undefined: none. Any role may follow. */
-export type Authenticate = (token: string | undefined, remoteAddress: string) => string | undefined;
+/** The role that a token gives to one who connects by `request`; undefined: none. Any role may follow. */
+export type Admit = (token: string | undefined, request: IncomingMessage) => string | undefined;
 
 /** Clients send nothing but their wish to join; what they send beyond it is bounded. Units: bytes, messages, ms. */
 const MAX_MESSAGE_BYTES = 10_000;
@@ -21,10 +21,11 @@ type FeedNamespace = Namespace<Record<string, never>, ServerToClient, DefaultEve
 type FeedSocket = Socket<Record<string, never>, ServerToClient, DefaultEventsMap, Data>;
 
 /**
- * Serves the feed on `server` as socket.io's namespace `/feed`, by websocket alone. Disposing it lets every client
- * go and leaves `server` to its owner.
+ * Serves the feed on `server` as socket.io's namespace `/feed`, by websocket alone. Attach it after every other
+ * listener for requests: it keeps its own from them. Disposing it lets every client go and leaves `server` to its
+ * owner.
  */
-export function attachSocketFeed(server: HttpServer, hub: FeedHub, authenticate: Authenticate): Disposable {
+export function attachSocketFeed(server: HttpServer, hub: FeedHub, admit: Admit): Disposable {
   const io = new Server(server, {
     transports: ['websocket'],
     serveClient: false,
@@ -44,7 +45,7 @@ export function attachSocketFeed(server: HttpServer, hub: FeedHub, authenticate:
   feed.use((socket, next) => {
     const parsed = parseFeedRequest(socket.handshake.auth);
     if (!parsed.ok) return next(refusal('invalid-request', parsed.error.message, parsed.error.field));
-    const role = authenticate(parsed.value.token, socket.handshake.address);
+    const role = admit(parsed.value.token, socket.request);
     if (role === undefined) return next(refusal('unauthorized', 'a valid token is needed', 'token'));
     socket.data.request = parsed.value;
     return next();

@@ -2,7 +2,7 @@ import type { Server } from 'node:http';
 import express, { type ErrorRequestHandler, type Express, type RequestHandler, type Response } from 'express';
 import helmet from 'helmet';
 import type { AppContext } from './app-context.ts';
-import { includesRole, isSafeWithoutToken, offeredToken } from './auth.ts';
+import { includesRole, offeredToken } from './auth.ts';
 import { eventRoutes } from './event-routes.ts';
 import { HttpProblem, toProblem } from './http-problem.ts';
 import { metricsRoutes } from './metrics-routes.ts';
@@ -97,10 +97,9 @@ function identify(
 ): Caller {
   const isUnnamed = settings().tokens.length === 0;
   if (route.access === 'public') return { role: 'viewer', isUnnamed };
-  const { remoteAddress } = request.socket;
   const offered = offeredToken(request.headers);
-  const authenticated = authenticator.authenticate(offered?.token, remoteAddress);
-  if (isUnnamed && (authenticated === undefined || !isSafeWithoutToken(request.headers))) {
+  const authenticated = authenticator.admit(offered?.token, request);
+  if (isUnnamed && authenticated === undefined) {
     throw new HttpProblem(
       'forbidden',
       'No token is configured, so only this machine may read, at 127.0.0.1 or localhost and not through a proxy. ' +
@@ -108,7 +107,8 @@ function identify(
     );
   }
   if (authenticated === undefined) {
-    const waitSeconds = offered === undefined ? 0 : authenticator.mustWaitSeconds(remoteAddress);
+    const waitSeconds =
+      offered === undefined ? 0 : authenticator.mustWaitSeconds(request.socket.remoteAddress);
     if (waitSeconds > 0) {
       throw new HttpProblem('too-many-attempts', 'Too many wrong tokens came from this address.', {
         retryAfterSeconds: waitSeconds,

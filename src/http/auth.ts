@@ -1,14 +1,21 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { IncomingHttpHeaders } from 'node:http';
-import { BlockList, isIP } from 'node:net';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { isIP } from 'node:net';
 import type { Clock } from '../lib/clock.ts';
+import { isLoopback } from '../settings/listen.ts';
 import { ROLES, type Role, type Token } from '../settings/settings.ts';
 
 /** The role that a token gives to a caller; undefined when it gives none. */
 export type Authenticate = (token: string | undefined, remoteAddress: string | undefined) => Role | undefined;
 
+interface Request extends Pick<IncomingMessage, 'headers'> {
+  readonly socket: Pick<IncomingMessage['socket'], 'remoteAddress'>;
+}
+
 export interface Authenticator {
   readonly authenticate: Authenticate;
+  /** The same for a whole request; without any token configured it must also be safe (see `isSafeWithoutToken`). */
+  readonly admit: (token: string | undefined, request: Request) => Role | undefined;
   /** Whether this address has offered so many wrong tokens that it must wait. Unit: s; 0 it need not. */
   readonly mustWaitSeconds: (remoteAddress: string | undefined) => number;
 }
@@ -47,25 +54,31 @@ export function makeAuthenticator(tokens: () => readonly Token[], clock: Clock):
       ? 0
       : Math.max(0, remote.windowEndsMs - clock.monotonicMs());
 
+  const authenticate: Authenticate = (token, remoteAddress) => {
+    const known = tokens();
+    if (known.length === 0) return isLoopback(remoteAddress ?? '') ? 'viewer' : undefined;
+    if (token === undefined) return undefined;
+    const match = findToken(token, known);
+    const remote = remoteOf(remoteAddress ?? '');
+    if (match !== undefined && (mustWaitMs(remote) === 0 || remote.proven.has(match.name))) {
+      remote.proven.add(match.name);
+      return match.role;
+    }
+    const nowMs = clock.monotonicMs();
+    if (nowMs >= remote.windowEndsMs) {
+      remote.failures = 0;
+      remote.windowEndsMs = nowMs + WINDOW_MS;
+    }
+    remote.failures++;
+    return undefined;
+  };
+
   return {
-    authenticate(token, remoteAddress) {
-      const known = tokens();
-      if (known.length === 0) return isLoopback(remoteAddress) ? 'viewer' : undefined;
-      if (token === undefined) return undefined;
-      const match = findToken(token, known);
-      const remote = remoteOf(remoteAddress ?? '');
-      if (match !== undefined && (mustWaitMs(remote) === 0 || remote.proven.has(match.name))) {
-        remote.proven.add(match.name);
-        return match.role;
-      }
-      const nowMs = clock.monotonicMs();
-      if (nowMs >= remote.windowEndsMs) {
-        remote.failures = 0;
-        remote.windowEndsMs = nowMs + WINDOW_MS;
-      }
-      remote.failures++;
-      return undefined;
-    },
+    authenticate,
+    admit: (token, { headers, socket }) =>
+      tokens().length > 0 || isSafeWithoutToken(headers)
+        ? authenticate(token, socket.remoteAddress)
+        : undefined,
     mustWaitSeconds: (remoteAddress) => Math.ceil(mustWaitMs(remotes.get(remoteAddress ?? '')) / 1_000),
   };
 }
@@ -94,15 +107,6 @@ export function offeredToken(
   if (scheme.toLowerCase() === 'bearer') return { scheme: 'bearer', token: credentials };
   const [, ...password] = Buffer.from(credentials, 'base64').toString('utf8').split(':');
   return { scheme: 'basic', token: password.join(':') };
-}
-
-const LOOPBACK = new BlockList();
-LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
-LOOPBACK.addAddress('::1', 'ipv6');
-
-function isLoopback(address: string | undefined): boolean {
-  const family = isIP(address ?? '');
-  return family !== 0 && LOOPBACK.check(address ?? '', family === 6 ? 'ipv6' : 'ipv4');
 }
 
 /** Compares with every token, each in constant time, so that the time tells nothing of how near a guess was. */

@@ -19,7 +19,7 @@ export function describeModule(module: Module): Readonly<Record<string, unknown>
       fail_after: policy.failAfter,
       recover_after: policy.recoverAfter,
       ...(policy.slowAfterMs === undefined ? {} : { slow_after: inSeconds(policy.slowAfterMs) }),
-      detailed_metrics: detailedMetrics,
+      ...(detailedMetrics ? { metrics: 'detailed' } : {}),
       [prober]: hideSecrets(options, false),
     },
   };

@@ -92,12 +92,19 @@ function readQuery<Query extends z.ZodObject>(
   const read = schema.safeParse(texts);
   if (read.success) return read.data;
   const field = String(read.error.issues[0]?.path[0] ?? '');
-  const wanted = (schema.shape[field] as z.ZodType | undefined)?.description ?? 'something else';
+  const wanted = describeParameter(schema.shape[field]) ?? 'something else';
   const message =
     texts[field] === undefined
       ? `The query parameter ${field} is missing; it must be ${wanted}.`
       : `The query parameter ${field} is "${texts[field]}"; it must be ${wanted}.`;
   throw new HttpProblem('bad-query', message, { field });
+}
+
+/** What may be left out is described inside. */
+function describeParameter(schema: unknown): string | undefined {
+  if (!(schema instanceof z.ZodType)) return undefined;
+  const isWrapped = schema instanceof z.ZodOptional || schema instanceof z.ZodDefault;
+  return schema.description ?? (isWrapped ? describeParameter(schema.unwrap()) : undefined);
 }
 
 function unknownParameter(field: string, known: readonly string[]): HttpProblem {

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { Worker } from 'node:worker_threads';
@@ -65,7 +65,7 @@ export class SqliteJournal implements Journal {
    */
   static async open(path: string, options: { readonly maxBytes?: number } = {}): Promise<SqliteJournal> {
     try {
-      mkdirSync(dirname(path), { recursive: true });
+      makeFolder(dirname(path));
     } catch (error) {
       throw asJournalError(error, path);
     }
@@ -116,9 +116,10 @@ export class SqliteJournal implements Journal {
 
   /** Writes what was appended before, then lets go of the file. */
   async [Symbol.asyncDispose](): Promise<void> {
+    // Before the writer's: the last connection to close folds the log into the file, and this one could not.
+    this.db[Symbol.dispose]();
     if (this.fault === undefined) {
       this.fault = new JournalUnavailable('the journal is closed');
-      this.db.close();
       this.post({ kind: 'close' });
     }
     await this.closed.promise;
@@ -185,6 +186,16 @@ export class SqliteJournal implements Journal {
     return rows.map((row) =>
       decodeEvent({ seq: Number(row['seq']), atMs: Number(row['at_ms']), payload: String(row['payload']) }),
     );
+  }
+}
+
+/** Node's own recursive mkdir never returns where a folder that exists takes no other, as /proc does. */
+function makeFolder(path: string): void {
+  if (!existsSync(dirname(path))) makeFolder(dirname(path));
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) throw error;
   }
 }
 

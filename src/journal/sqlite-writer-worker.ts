@@ -127,7 +127,7 @@ class Writer implements Disposable {
 
 function describeFault(error: unknown, path: string): WriterFault {
   const known = asJournalError(error, path);
-  const cause = known.cause instanceof Error ? known.cause.message : undefined;
+  const cause = Error.isError(known.cause) ? known.cause.message : undefined;
   const isDamage = known instanceof JournalDamaged;
   return { isDamage, message: known.message, seq: isDamage ? known.seq : undefined, cause };
 }

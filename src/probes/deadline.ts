@@ -1,5 +1,9 @@
-/** After an abort: throws the signal's reason unless that is the probe's own deadline. */
+/** Throws the signal's reason if it was aborted for anything but the probe's own deadline. */
 export function throwUnlessTimeout(signal: AbortSignal): void {
-  const { reason } = signal as { readonly reason: unknown };
-  if (!(Error.isError(reason) && reason.name === 'TimeoutError')) throw reason;
+  if (signal.aborted && !isTimeout(signal.reason)) throw signal.reason;
+}
+
+/** Whether an abort's reason says that time ran out, as that of `AbortSignal.timeout` does. */
+export function isTimeout(reason: unknown): boolean {
+  return Error.isError(reason) && reason.name === 'TimeoutError';
 }

@@ -1,5 +1,11 @@
 import { createConnection, isIP, type Socket } from 'node:net';
-import { checkServerIdentity, connect as startTls, type PeerCertificate, type TLSSocket } from 'node:tls';
+import {
+  checkServerIdentity,
+  connect as startTls,
+  type DetailedPeerCertificate,
+  type PeerCertificate,
+  type TLSSocket,
+} from 'node:tls';
 import type { Sample } from '../core/measurements.ts';
 import type { Phase } from '../core/outcome.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -174,11 +180,11 @@ export async function openTls(
     return fault;
   }
   const wrong = chainProblem(session);
-  const facts = readTlsFacts(session, wrong === undefined);
+  const facts = readTlsFacts(session, shaken.certificate);
   if (tls.client.verify) {
-    const certificate = session.getPeerCertificate();
+    const checkName = tls.checkName ?? ((certificate) => nameProblem(name, certificate));
     const misnamed =
-      tls.checkName === undefined ? nameProblem(name, certificate) : tls.checkName(certificate);
+      wrong === undefined ? checkName(shaken.certificate ?? session.getPeerCertificate()) : undefined;
     const message = certificateFault({ wrong, misnamed, session, nowMs: clock.nowMs(), who });
     if (message !== undefined) return fail({ kind: 'failed', reason: 'tls-certificate', message }, facts);
   }
@@ -235,8 +241,10 @@ function connect(
   });
 }
 
-type Shaken = { readonly session: TLSSocket } & (
-  | { readonly kind: 'open' }
+type Shaken = {
+  readonly session: TLSSocket;
+} /** `certificate`: the server's, with its issuers; undefined when there is something wrong with its chain. */ & (
+  | { readonly kind: 'open'; readonly certificate: DetailedPeerCertificate | undefined }
   | { readonly kind: 'error'; readonly error: unknown }
   | { readonly kind: 'aborted' }
 );
@@ -244,11 +252,16 @@ type Shaken = { readonly session: TLSSocket } & (
 /** Completes the handshake whatever the certificate, so that its facts are there also when it is refused. */
 function handshake(socket: Socket, name: string, tls: TlsOptions, signal: AbortSignal): Promise<Shaken> {
   return new Promise((resolve) => {
+    let certificate: DetailedPeerCertificate | undefined;
     const session = startTls({
       socket,
       secureContext: tls.client.secureContext,
       rejectUnauthorized: false,
-      checkServerIdentity: () => undefined,
+      // Node calls this when the chain is good, with what it reads of the certificates in any case.
+      checkServerIdentity: (_name, read) => {
+        if (hasIssuer(read)) certificate = read;
+        return undefined;
+      },
       // A server name is never an address (RFC 6066).
       ...(isIP(name) === 0 ? { servername: name } : {}),
       ...(tls.alpn === undefined ? {} : { ALPNProtocols: [...tls.alpn] }),
@@ -259,12 +272,16 @@ function handshake(socket: Socket, name: string, tls: TlsOptions, signal: AbortS
       resolve(outcome);
     };
     const onAbort = (): void => settle({ kind: 'aborted', session });
-    const onSecure = (): void => settle({ kind: 'open', session });
+    const onSecure = (): void => settle({ kind: 'open', session, certificate });
     keepError(session, (error) => settle({ kind: 'error', error, session }));
     session.once('secureConnect', onSecure);
     signal.addEventListener('abort', onAbort, { once: true });
     if (signal.aborted) onAbort();
   });
+}
+
+function hasIssuer(certificate: PeerCertificate): certificate is DetailedPeerCertificate {
+  return 'issuerCertificate' in certificate;
 }
 
 /** OpenSSL's code for what is wrong with the chain; undefined when it is good. Declared an Error, it is a text. */

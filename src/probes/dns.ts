@@ -303,7 +303,7 @@ class DnsProbe implements Probe {
         return failed('content', `${who} answers with the wrong records: ${finding.what}`, durationMs);
       }
       if (finding.kind === 'unfinished') {
-        if (signal.aborted) throwUnlessTimeout(signal);
+        throwUnlessTimeout(signal);
         const message = `The rules for the records of ${who} could not be checked in time`;
         return { kind: 'inconclusive', reason: 'self-late', message };
       }

@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import type { SelfReason } from '../core/reason.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
 import { redact } from '../lib/redact.ts';
+import { isTimeout } from './deadline.ts';
+import { codeOf } from './fault.ts';
 
 /** What became of one ping. Every duration in ms. */
 export type Ping =
@@ -144,7 +146,13 @@ export class Pinger implements AsyncDisposable {
     const hosts = this.takeHosts(Math.ceil(LONGEST_SENDING_MS / intervalMs));
     if (this.gathered.size > 0) this.launching = clock.after(0, () => this.launch());
     if (hosts.size === 0) return;
-    const run = new Run(this.settings, hosts);
+    let run: Run;
+    try {
+      run = new Run(this.settings, hosts);
+    } catch (error) {
+      for (const waiter of Array.from(hosts.values()).flat()) waiter.answer(startFault(error));
+      return;
+    }
     Pinger.sentByMs = run.startedAtMs + hosts.size * intervalMs;
     this.runs.add(run);
     void run.ended.then(() => this.runs.delete(run));
@@ -165,20 +173,21 @@ export class Pinger implements AsyncDisposable {
   /** Pings loopback once: whatever fping lacks (itself, a permission, a valid option), it says here. */
   private async tryOut(): Promise<void> {
     const { program, args } = this.settings;
-    const child = spawn(program, [...args, ...OUTPUT_ARGS, '-t', '200'], { stdio: 'pipe' });
-    child.stdin.on('error', () => undefined);
-    child.stdin.end('127.0.0.1\n');
     let works = false;
     let complaint = '';
-    eachLine(child.stdout, (line) => (works ||= RESULT.test(line)));
-    eachLine(child.stderr, (line) => (complaint ||= line.trim()));
+    let child: ChildProcessWithoutNullStreams | undefined;
     try {
+      child = start(program, [...args, ...OUTPUT_ARGS, '-t', '200']);
+      child.stdin.on('error', () => undefined);
+      child.stdin.end('127.0.0.1\n');
+      eachLine(child.stdout, (line) => (works ||= RESULT.test(line)));
+      eachLine(child.stderr, (line) => (complaint ||= line.trim()));
       await once(child, 'close', { signal: AbortSignal.timeout(TRY_OUT_MS) });
     } catch (error) {
-      child.kill('SIGKILL');
-      if (nameOf(error) === 'AbortError')
+      child?.kill('SIGKILL');
+      if (Error.isError(error) && error.name === 'AbortError')
         throw new FpingFault('stuck', `it does not finish within ${TRY_OUT_MS / 1_000} s`);
-      throw new FpingFault(codeOf(error) === 'ENOENT' ? 'missing' : 'not-startable', String(codeOf(error)));
+      throw new FpingFault(codeOf(error) === 'ENOENT' ? 'missing' : 'not-startable', codeOf(error));
     }
     if (works) return;
     const permitted = !/can't create.*socket/i.test(complaint);
@@ -195,19 +204,6 @@ export class FpingFault extends Error {
     super(message);
     this.fault = fault;
   }
-}
-
-/** Whether an abort's reason says that time ran out, as that of `AbortSignal.timeout` does. */
-function isTimeout(reason: unknown): boolean {
-  return nameOf(reason) === 'TimeoutError';
-}
-
-function nameOf(error: unknown): unknown {
-  return typeof error === 'object' && error !== null && 'name' in error ? error.name : undefined;
-}
-
-function codeOf(error: unknown): unknown {
-  return typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
 }
 
 /** One line a result, and what went wrong while sending on standard error; one request a host, no repeat. */
@@ -253,15 +249,16 @@ class Run {
   private readonly child: ChildProcessWithoutNullStreams;
   private lastComplaint = '';
 
+  /** Throws as `start`. */
   constructor(settings: PingerSettings, hosts: Map<string, Waiter[]>) {
     this.hosts = hosts;
     this.intervalMs = settings.intervalMs;
+    const timing = ['-i', String(settings.intervalMs), '-t', String(Math.ceil(settings.timeoutMs))];
+    this.child = start(settings.program, [...settings.args, ...OUTPUT_ARGS, ...timing]);
+    this.startedAtMs = settings.clock.monotonicMs();
     for (const [index, waiters] of Array.from(hosts.values()).entries()) {
       for (const waiter of waiters) waiter.place = { run: this, index };
     }
-    const timing = ['-i', String(settings.intervalMs), '-t', String(Math.ceil(settings.timeoutMs))];
-    this.child = spawn(settings.program, [...settings.args, ...OUTPUT_ARGS, ...timing], { stdio: 'pipe' });
-    this.startedAtMs = settings.clock.monotonicMs();
     eachLine(this.child.stdout, (line) => this.takeResult(line));
     eachLine(this.child.stderr, (line) => this.takeComplaint(line.replace(FOREIGN_REPLY, '')));
     // A process that dies early closes the pipe on us; its end is reported by 'close'.
@@ -269,17 +266,14 @@ class Run {
     this.child.stdin.end(`${Array.from(hosts.keys()).join('\n')}\n`);
     this.ended = new Promise((resolve) => {
       this.child.once('error', (error) => {
-        const scarce = ['EMFILE', 'ENFILE', 'EAGAIN', 'ENOMEM'].includes(String(codeOf(error)));
-        this.fail(
-          scarce ? 'self-resources' : 'self-program',
-          `fping cannot be started (${String(codeOf(error))})`,
-        );
+        this.fail(startFault(error));
         if (this.child.pid === undefined) resolve();
       });
       this.child.once('close', (code, signal) => {
         const how = signal === null ? `with code ${String(code)}` : `by ${signal}`;
         const why = this.lastComplaint === '' ? '' : `: ${this.lastComplaint}`;
-        this.fail('self-program', `fping ended ${how} before it told${why}`);
+        const detail = `fping ended ${how} before it told${why}`;
+        this.fail({ kind: 'not-sent', reason: 'self-program', detail });
         resolve();
       });
     });
@@ -337,9 +331,31 @@ class Run {
     if (this.hosts.size === 0) void this.kill();
   }
 
-  private fail(reason: SelfReason, detail: string): void {
-    for (const ip of Array.from(this.hosts.keys())) this.settle(ip, { kind: 'not-sent', reason, detail });
+  private fail(ping: Ping): void {
+    for (const ip of Array.from(this.hosts.keys())) this.settle(ip, ping);
   }
+}
+
+/**
+ * Throws, with a `code`, when the program cannot be started; some failures come later, as its `error`. Node gives a
+ * child without pipes when no descriptor is left for them.
+ */
+function start(program: string, args: readonly string[]): ChildProcessWithoutNullStreams {
+  const child = spawn(program, args, { stdio: 'pipe' });
+  const { stdin }: { readonly stdin?: unknown } = child;
+  if (stdin !== undefined && stdin !== null) return child;
+  child.on('error', () => undefined);
+  throw Object.assign(new Error('no descriptor is left'), { code: 'EMFILE' });
+}
+
+function startFault(error: unknown): Ping {
+  const code = codeOf(error);
+  const isScarce = ['EMFILE', 'ENFILE', 'EAGAIN', 'ENOMEM'].includes(code);
+  return {
+    kind: 'not-sent',
+    reason: isScarce ? 'self-resources' : 'self-program',
+    detail: `fping cannot be started (${code})`,
+  };
 }
 
 /** What the system's refusal to send means: mostly our own network, not the host. */

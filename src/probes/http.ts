@@ -264,7 +264,7 @@ class HttpProbe implements Probe {
       who,
       signal,
     );
-    if (signal.aborted) throwUnlessTimeout(signal);
+    throwUnlessTimeout(signal);
     if (objection !== undefined || body.kind !== 'aborted') return objection;
     return {
       kind: 'failed',

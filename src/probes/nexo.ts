@@ -87,9 +87,11 @@ interface Asked {
   readonly exchangeMs: number;
 }
 
+/** Of all modules, those that a reload has replaced among them: a terminal has one turn for all. */
+const TURNS = new Turns();
+
 class NexoProbe implements Probe {
   private readonly memory = new TerminalMemory();
-  private readonly turns = new Turns();
   private readonly options: NexoOptions;
   private readonly client: ClientTls | undefined;
   private readonly key: NexoKey | undefined;
@@ -152,7 +154,7 @@ class NexoProbe implements Probe {
   /** Undefined when the deadline came first. */
   private async waitForTurn(terminal: Terminal, signal: AbortSignal): Promise<Disposable | undefined> {
     try {
-      return await this.turns.take(terminal.endpoint, signal);
+      return await TURNS.take(terminal.endpoint, signal);
     } catch {
       throwUnlessTimeout(signal);
       return undefined;

@@ -28,8 +28,9 @@ function problemOf(text: string): string | undefined {
       ? `the regular expression ${text} is too large: lower its repeat counts`
       : undefined;
   } catch (error) {
-    const why =
-      error instanceof Error ? error.message.replace(/^error parsing regexp: /, '') : 'it does not parse';
+    const why = Error.isError(error)
+      ? error.message.replace(/^error parsing regexp: /, '')
+      : 'it does not parse';
     return `"${text}" is not a regular expression as Go reads them: ${why}`;
   }
 }
@@ -59,7 +60,8 @@ export class RegexSearcher implements AsyncDisposable {
       signal.addEventListener('abort', onAbort, { once: true });
       this.turn = this.turn
         .then(() => this.searchInThread(job, signal))
-        .then(resolve)
+        // A thread that cannot be started is our own lack.
+        .then(resolve, () => resolve(UNFINISHED))
         .finally(() => signal.removeEventListener('abort', onAbort));
     });
   }

@@ -29,27 +29,30 @@ interface LeafCertificate {
 }
 
 /**
- * Reads the facts of an open session. Undefined when the server showed no certificate. `isVerified` says whether the
- * chain was found good. Call it once for a socket: reading the chain twice shifts it by one.
+ * Reads the facts of an open session. Undefined when the server showed no certificate. `verified`: the server's
+ * certificate, with its issuers up to a root, as Node read it when the chain was found good; it costs as much to read
+ * as a handshake's own work, so nothing here reads it again.
  */
-export function readTlsFacts(socket: TLSSocket, isVerified: boolean): TlsFacts | undefined {
+export function readTlsFacts(
+  socket: TLSSocket,
+  verified: DetailedPeerCertificate | undefined,
+): TlsFacts | undefined {
   const leaf = socket.getPeerX509Certificate();
   if (leaf === undefined) return undefined;
-  const own = socket.getX509Certificate();
-  const cipher = socket.getCipher();
+  const { subject, issuer, subjectaltname, fingerprint256, serialNumber } = verified ?? leaf.toLegacyObject();
   return {
     version: versionText(socket.getProtocol()),
-    cipher: cipher.standardName,
+    cipher: socket.getCipher().standardName,
     earliestExpiryMs: Math.min(...sentChain(leaf).map((certificate) => certificate.validToDate.getTime())),
-    chainExpiryMs: isVerified ? chainExpiryMs(socket.getPeerCertificate(true)) : undefined,
+    chainExpiryMs: verified === undefined ? undefined : chainExpiryMs(verified),
     leaf: {
-      fingerprintSha256: leaf.fingerprint256.replaceAll(':', '').toLowerCase(),
-      subject: nameText(leaf.toLegacyObject().subject),
-      issuer: nameText(leaf.toLegacyObject().issuer),
-      dnsNames: dnsNames(leaf.subjectAltName),
-      serialNumber: leaf.serialNumber.toLowerCase(),
+      fingerprintSha256: fingerprint256.replaceAll(':', '').toLowerCase(),
+      subject: nameText(subject),
+      issuer: nameText(issuer),
+      dnsNames: dnsNames(subjectaltname),
+      serialNumber: serialNumber.toLowerCase(),
     },
-    clientExpiryMs: own?.validToDate.getTime(),
+    clientExpiryMs: socket.getX509Certificate()?.validToDate.getTime(),
   };
 }
 

@@ -1,4 +1,4 @@
-import { isIPv4, isIPv6 } from 'node:net';
+import { BlockList, isIP, isIPv6 } from 'node:net';
 import { err, ok, type Result } from '../lib/result.ts';
 import type { ListenAddress } from './settings.ts';
 
@@ -17,9 +17,13 @@ export function parseListen(text: string): Result<ListenAddress> {
   return ok({ host, port });
 }
 
-/** Whether only this machine can reach a listener on `host`. */
+const LOOPBACK = new BlockList();
+LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
+LOOPBACK.addAddress('::1', 'ipv6');
+
+/** Whether `host` is this machine's own, so that only it can reach a listener there, or call from there. */
 export function isLoopback(host: string): boolean {
-  const name = host.toLowerCase();
-  if (isIPv4(name)) return name.startsWith('127.');
-  return name === 'localhost' || name === '::1' || name.startsWith('::ffff:127.');
+  const family = isIP(host);
+  if (family === 0) return host.toLowerCase() === 'localhost';
+  return LOOPBACK.check(host, family === 6 ? 'ipv6' : 'ipv4');
 }

@@ -66,7 +66,7 @@ function readStore(id: StoreId, row: EstateRow, isZone: (zone: string) => Result
   const name = row.cell('name');
   if (name === undefined) row.refuse('name', `store "${id}" has no name`);
   const labels = row.labels();
-  const { chain, region, city } = labels as { readonly [Name in string]?: string };
+  const { chain, region, city } = labels;
   const timezone = row.cell('timezone') ?? DEFAULT_TIMEZONE;
   const zone = isZone(timezone);
   if (!zone.ok) row.refuse('timezone', zone.error);

@@ -37,7 +37,9 @@ export async function readText(path: string): Promise<Result<string, Unreadable>
 function decode(bytes: Uint8Array): string {
   if (bytes[0] === 0xff && bytes[1] === 0xfe) return new TextDecoder('utf-16le').decode(bytes);
   if (bytes[0] === 0xfe && bytes[1] === 0xff) return new TextDecoder('utf-16be').decode(bytes);
-  return new TextDecoder(isUtf8(bytes) ? 'utf-8' : 'windows-1252').decode(bytes);
+  if (isUtf8(bytes)) return new TextDecoder('utf-8').decode(bytes);
+  const hasUtf8Mark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
+  return new TextDecoder('windows-1252').decode(hasUtf8Mark ? bytes.subarray(3) : bytes);
 }
 
 /** Control characters other than tab and newline, and what a decoder writes for bytes that mean nothing. */

@@ -71,7 +71,7 @@ export class BlackHole implements AsyncDisposable {
       this.waiting.get(answer.id)?.(answer);
       this.waiting.delete(answer.id);
     });
-    worker.on('error', (error) => answerAll(error instanceof Error ? error.message : String(error)));
+    worker.on('error', (error) => answerAll(Error.isError(error) ? error.message : String(error)));
     worker.on('exit', () => answerAll('its thread has ended'));
     return worker;
   }

@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import express, { type ErrorRequestHandler, type Response } from 'express';
+import express, { type ErrorRequestHandler, type RequestHandler, type Response } from 'express';
 import { z } from 'zod';
 import { suggest } from '../lib/suggest.ts';
 import { FAULT_NAMES, FAULTS, type FaultName } from './faults.ts';
@@ -13,6 +13,7 @@ export interface ControlServer extends AsyncDisposable {
 }
 
 const MAX_BODY_BYTES = 65_536;
+const OWN_NAME = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i;
 
 const faultOrder = z
   .strictObject({
@@ -66,7 +67,8 @@ export async function serveControl(
 function makeApp(simulator: Simulator) {
   const app = express();
   app.disable('x-powered-by');
-  app.use(express.json({ limit: MAX_BODY_BYTES }));
+  app.use(refuseForeignPages);
+  app.use(express.json({ limit: MAX_BODY_BYTES, type: () => true }));
 
   app.get('/targets', (_request, response) => {
     response.json({ targets: simulator.targets.map(({ id, labels }) => ({ id, labels })) });
@@ -130,6 +132,16 @@ function refuse(response: Response, status: number, error: Refusal): void {
   response.status(status).json({ error });
 }
 
+/**
+ * Any content type will do, so a page anywhere could send orders through its reader's browser. A browser tells where
+ * the page comes from (`Origin`), and by which name it came to us (`Host`, which a page's own DNS may point here).
+ */
+const refuseForeignPages: RequestHandler = ({ headers: { host = '', origin } }, response, next) => {
+  if (OWN_NAME.test(host) && (origin === undefined || origin === `http://${host}`)) return next();
+  const message = 'orders are taken from this machine alone, and from no page of another site';
+  refuse(response, 403, { code: 'foreign-origin', message });
+};
+
 /** Bodies that are not JSON, too long, cut off; and faults of our own. */
 const refuseUnreadable: ErrorRequestHandler = (error: unknown, _request, response, _next) => {
   const status = Number((error as { readonly status?: unknown }).status ?? 500);
@@ -143,14 +155,13 @@ const refuseUnreadable: ErrorRequestHandler = (error: unknown, _request, respons
 };
 
 function refuseOurs(response: Response, error: unknown): void {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = Error.isError(error) ? error.message : String(error);
   refuse(response, 500, { code: 'simulator-failed', message });
 }
 
 function readIssue(error: z.ZodError, hasNoBody: boolean): Refusal {
   if (hasNoBody) {
-    const message =
-      'send a JSON body with Content-Type: application/json, as in {"where":{},"fault":"refuse"}';
+    const message = 'send a JSON body, as in {"where":{},"fault":"refuse"}';
     return { code: 'invalid-request', message };
   }
   const issue = error.issues[0];

@@ -9,7 +9,10 @@ export interface Ran {
   readonly complained: readonly string[];
 }
 
-/** Runs `kassavakt <args>` in this process; `stop` ends it. `onPrint` sees each line as it comes. */
+/**
+ * Runs `kassavakt <args>` in this process; `stop` ends it. `onPrint` sees each line as it comes, `hangUps` is where
+ * who waits for SIGHUP is added.
+ */
 export async function runCli(
   add: (program: Command, cli: CliContext) => void,
   args: readonly string[],
@@ -18,6 +21,7 @@ export async function runCli(
     readonly env?: CliContext['env'];
     readonly width?: number;
     readonly onPrint?: (line: string) => void;
+    readonly hangUps?: Set<() => void>;
   } = {},
 ): Promise<Ran> {
   const printed: string[] = [];
@@ -31,7 +35,10 @@ export async function runCli(
     },
     complain: (line) => complained.push(line),
     stop: options.stop ?? new AbortController().signal,
-    onHangup: () => ({ [Symbol.dispose]: () => {} }),
+    onHangup: (listener) => {
+      options.hangUps?.add(listener);
+      return { [Symbol.dispose]: () => options.hangUps?.delete(listener) };
+    },
     env: options.env ?? {},
     clock: systemClock,
     terminalWidth: options.width,

@@ -120,6 +120,31 @@ describe('FeedPrinter', () => {
     ]);
   });
 
+  test('keeps its lines in the order of their times, also when what is held back comes after other news', async () => {
+    const { printer } = begin(await allUp());
+    const chainOf = (name: string) => [1, 2, 3, 4].flatMap((n) => terminals(`${name}-${n}`, 10));
+    const down = ['Solhaga', 'Norrbo'].flatMap((name) =>
+      chainOf(name).map((id) => event(id, 'up', 'down', START_MS)),
+    );
+    say(printer, down);
+    say(printer, [event('Solhaga-1-T1', 'down', 'up', START_MS + 60_000)]);
+    const held = terminals('Solhaga-2', 10).map((id) => event(id, 'down', 'up', START_MS + 64_000));
+    const lines = [
+      ...say(printer, held),
+      ...say(printer, [event('Norrbo-1-T1', 'down', 'up', START_MS + 70_000)]),
+      ...printer.tick(START_MS + 90_000),
+    ];
+    expect(lines.map((line) => line.slice(0, 33))).toEqual([
+      '14:08:10  BACK  Norrbo: 39 of 140',
+      '14:08:10  BACK  Solhaga 2: all 10',
+      '14:08:10  BACK  Solhaga: 29 of 14',
+    ]);
+    const anHourBack = START_MS - 3_600_000;
+    expect(say(printer, [event('web-Solhaga', 'up', 'down', anHourBack)])).toEqual([
+      expect.stringMatching(/^13:07:00 {2}DOWN {2}web-Solhaga is down/),
+    ]);
+  });
+
   test('tells a history at once as it would have told it live', async () => {
     const source = await allUp();
     const history = [

@@ -84,6 +84,19 @@ describe('applyChanges', () => {
     expect(last).toMatchObject({ incident: { state: 'resolved', resolvedAtMs: AT + 3_000, targetsDown: 0 } });
   });
 
+  test('stays as severe as it was, so that who asks for severe ones alone hears of the end', () => {
+    const { events } = play([
+      [change('A', 'down'), change('B', 'down'), change('C', 'down')],
+      [change('A', 'up', AT + 1_000), change('B', 'up', AT + 1_000)],
+      [change('C', 'up', AT + 2_000)],
+    ]);
+    expect(events.map((event) => ('incident' in event ? event.incident.severity : event.kind))).toEqual([
+      'critical',
+      'critical',
+      'critical',
+    ]);
+  });
+
   test('names a single target as the scope', () => {
     const { events } = play([[change('web', 'down')]]);
     expect(events).toMatchObject([
@@ -97,6 +110,26 @@ describe('applyChanges', () => {
 
   test('tells nothing of a target that is down and back in one breath', () => {
     expect(play([[change('A', 'down'), change('A', 'up')]]).events).toEqual([]);
+  });
+
+  test.each([
+    { name: 'another store', store: { store: toStoreId('S2'), chain: 'Torgboden' } },
+    { name: 'no store', store: {} },
+  ])('ends the outage of a target that belongs to $name by now where it began', ({ store }) => {
+    const { store: _store, ...moved } = change('A', 'up', AT + 1_000);
+    const { events, open } = play([
+      [change('A', 'down'), change('B', 'down')],
+      [{ ...moved, ...store }],
+      [change('B', 'up', AT + 2_000)],
+    ]);
+    expect(told(events)).toEqual([
+      'incident-opened 2 of 3 targets are down in Solhaga Kil',
+      'incident-updated B is down in Solhaga Kil',
+      'incident-resolved B is down in Solhaga Kil',
+    ]);
+    expect(events.map((event) => 'store' in event && event.store)).toEqual([KIL, KIL, KIL]);
+    expect(events[1]).not.toHaveProperty('chain');
+    expect(open.size).toBe(0);
   });
 
   test('goes on after a restart as if nothing had been', () => {

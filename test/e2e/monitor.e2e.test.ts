@@ -211,6 +211,39 @@ describe('the monitor as a process', () => {
     for (const target of targets) await target[Symbol.asyncDispose]();
   });
 
+  test('keeps the feed, as all else, from a page whose own name leads to this machine', async () => {
+    await using folder = await makeFolder();
+    await using target = await TcpTarget.start();
+    const config = await writeTcpConfig(folder.path, [target.port], '{ prober: tcp }');
+    await using serve = await startServe(config, folder.path);
+    const host = 'evil.example:9840';
+    const follow = async (extraHeaders: Record<string, string>): Promise<string> => {
+      const options = { transports: ['websocket'], reconnection: false, forceNew: true, extraHeaders };
+      const socket = io(`${serve.url}/feed`, options);
+      const outcome = await new Promise<string>((resolve) => {
+        socket.once('snapshot', () => resolve('let in'));
+        socket.once('connect_error', ({ message }) => resolve(message));
+      });
+      socket.disconnect();
+      return outcome;
+    };
+    expect(await follow({ host, origin: `http://${host}` })).toBe('a valid token is needed');
+    expect(await follow({ 'x-forwarded-for': '10.0.0.7' })).toBe('a valid token is needed');
+    expect(await follow({})).toBe('let in');
+  });
+
+  test('answers a plain request for the path of the sockets once, and takes it for no error of its own', async () => {
+    await using folder = await makeFolder();
+    await using target = await TcpTarget.start();
+    const config = await writeTcpConfig(folder.path, [target.port], '{ prober: tcp }');
+    await using serve = await startServe(config, folder.path);
+    const response = await fetch(`${serve.url}/socket.io/?EIO=4&transport=polling`);
+    expect(response.status).toBe(400);
+    await response.text();
+    await serve.end('SIGTERM');
+    expect(serve.lines.filter((line) => line.includes('http.failed'))).toEqual([]);
+  });
+
   test('refuses to listen beyond this machine without tokens, and says what to do', async () => {
     await using folder = await makeFolder();
     const config = await writeTcpConfig(folder.path, [1], '{ prober: tcp }');

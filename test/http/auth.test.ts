@@ -54,6 +54,12 @@ describe('without any token configured', () => {
     { headers: { host: '127.0.0.1', forwarded: 'for=10.0.0.7' }, isSafe: false },
   ])('a request with $headers is surely of this machine: $isSafe', ({ headers, isSafe }) => {
     expect(isSafeWithoutToken(headers)).toBe(isSafe);
+    const request = { headers, socket: { remoteAddress: '127.0.0.1' } };
+    expect(makeAuthenticator(() => [], new FakeClock()).admit(undefined, request)).toBe(
+      isSafe ? 'viewer' : undefined,
+    );
+    const { admit } = makeAuthenticator(() => TOKENS, new FakeClock());
+    expect(admit('secret-of-wallboard', request)).toBe('viewer');
   });
 });
 

@@ -248,6 +248,17 @@ probe_http_status_code 200
     }
     expect(text).not.toContain('geheim');
   });
+
+  test.each([{ detailed: true }, { detailed: false }])(
+    'debug names metrics as a configuration does (detailed: $detailed)',
+    async ({ detailed }) => {
+      const modules = [makeModule('terminal', { detailedMetrics: detailed })];
+      const { probe } = await start({ modules, targets: TARGETS.slice(0, 1) });
+      const text = await (await probe('target=T1&debug=true')).text();
+      expect(text.includes('\n  metrics: detailed\n')).toBe(detailed);
+      expect(text).not.toContain('detailed_metrics');
+    },
+  );
 });
 
 describe('/probe with no token configured', () => {

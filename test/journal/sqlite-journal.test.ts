@@ -1,11 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import { execFileSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
   readdirSync,
   renameSync,
-  rmSync,
   statSync,
   truncateSync,
   writeFileSync,
@@ -17,6 +15,7 @@ import { setAside } from '../../src/journal/set-aside.ts';
 import { SqliteJournal } from '../../src/journal/sqlite-journal.ts';
 import { changes, change } from './drafts.ts';
 import { FakeClock } from '../tools/fake-clock.ts';
+import { mountSmallDisk } from '../tools/small-disk.ts';
 import { describeJournal } from './journal.contract.ts';
 import { scratch } from './scratch.ts';
 import { verifyJournal } from '../../src/journal/verify-journal.ts';
@@ -95,28 +94,22 @@ describe('SqliteJournal', () => {
     expect((await journal.append(changes(2_000))).at(-1)?.seq).toBe(2_051);
   });
 
-  const isRoot = process.getuid?.() === 0;
-  const mount = isRoot ? mountSmall() : undefined;
-  (mount === undefined ? test.skip : test)('goes on by itself after a disk was really full', async () => {
-    const disk = mount ?? '';
-    try {
-      using folder = scratch(disk);
-      await using journal = await SqliteJournal.open(folder.path);
-      await journal.append(changes(10));
-      const ballast = join(disk, 'ballast');
-      fill(ballast);
-      const appendTillFull = async (): Promise<void> => {
-        for (let n = 0; n < 1_000; n++) await journal.append(changes(100, n * 100));
-      };
-      await expect(appendTillFull()).rejects.toThrow(JournalUnavailable);
-      const { lastSeq } = journal;
-      rmSync(ballast);
-      expect((await journal.append(changes(100)))[0]?.seq).toBe(lastSeq + 1);
-      expect(verifyJournal(folder.path)).toMatchObject({ kind: 'intact', lastSeq: lastSeq + 100 });
-    } finally {
-      execFileSync('/bin/umount', [disk]);
-      rmSync(disk, { recursive: true });
-    }
+  const disk = mountSmallDisk();
+  (disk === undefined ? test.skip : test)('goes on by itself after a disk was really full', async () => {
+    using mounted = disk;
+    if (mounted === undefined) throw new Error('no disk');
+    using folder = scratch(mounted.path);
+    await using journal = await SqliteJournal.open(folder.path);
+    await journal.append(changes(10));
+    mounted.fill();
+    const appendTillFull = async (): Promise<void> => {
+      for (let n = 0; n < 1_000; n++) await journal.append(changes(100, n * 100));
+    };
+    await expect(appendTillFull()).rejects.toThrow(JournalUnavailable);
+    const { lastSeq } = journal;
+    mounted.empty();
+    expect((await journal.append(changes(100)))[0]?.seq).toBe(lastSeq + 1);
+    expect(verifyJournal(folder.path)).toMatchObject({ kind: 'intact', lastSeq: lastSeq + 100 });
   });
 
   test('refuses while its file is gone, and goes on when it is back', async () => {
@@ -143,6 +136,16 @@ describe('SqliteJournal', () => {
     const path = join(folder.folder, 'deeper', 'journal.db');
     prepare(path);
     await expect(SqliteJournal.open(path)).rejects.toThrow(JournalUnavailable);
+  });
+
+  test('says that it cannot be used in a folder that takes no other, instead of trying for ever', async () => {
+    await expect(SqliteJournal.open('/proc/kassavakt/deeper/journal.db')).rejects.toThrow(JournalUnavailable);
+  });
+
+  test('makes its folder, however deep', async () => {
+    using folder = scratch();
+    await using journal = await SqliteJournal.open(join(folder.folder, 'a', 'b', 'c', 'journal.db'));
+    expect((await journal.append([change(1)]))[0]?.seq).toBe(1);
   });
 });
 
@@ -219,25 +222,3 @@ describe('SqliteJournal on a damaged file', () => {
     expect(second).toBe(first.replace('.db', '-2.db'));
   });
 });
-
-/** A disk of 2 MiB, or undefined where none may be mounted. */
-function mountSmall(): string | undefined {
-  const disk = scratch().folder;
-  try {
-    execFileSync('/bin/mount', ['-t', 'tmpfs', '-o', 'size=2m', 'kassavakt-test', disk], { stdio: 'ignore' });
-    return disk;
-  } catch {
-    rmSync(disk, { recursive: true });
-    return undefined;
-  }
-}
-
-/** Fills a disk to its last page but some. */
-function fill(path: string): void {
-  const block = Buffer.alloc(65_536);
-  try {
-    for (;;) writeFileSync(path, block, { flag: 'a' });
-  } catch {
-    // It is full.
-  }
-}

@@ -61,13 +61,15 @@ describe('redact', () => {
   test.each([
     ['a card number', 'read 4111111111111111 from', 'read [card number removed] from'],
     ['a card number in groups', '4111 1111 1111 1111', '[card number removed]'],
+    ['a card number behind another number', 'till 12 4111 1111 1111 1111', 'till [card number removed]'],
+    ['a card number before another number', '4111111111111111 25', '[card number removed]'],
     ['track 2', ';4111111111111111=25121010000012300000?', '[track removed]'],
     ['track 1', '%B4111111111111111^DOE/JOHN^2512101?', '[track removed]'],
   ])('removes %s', (_name, text, clean) => {
     expect(redact(text)).toBe(clean);
   });
 
-  test.each(['V400m-346403161', '2023-12-22T13:07:00.000Z', 'expires in 1234567890123 s'])(
+  test.each(['V400m-346403161', '2023-12-22T13:07:00.000Z', 'expires in 1234567890123 s', '1 2 3 4 5 6 7 8'])(
     'leaves %s',
     (text) => {
       expect(redact(text)).toBe(text);

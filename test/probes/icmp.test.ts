@@ -320,6 +320,31 @@ test('closing answers what is open and leaves no process', async () => {
   });
 });
 
+test('a process without a descriptor left tells so of its pings, and goes on', () => {
+  const { program } = fakeFping('well', `sed 's/$/ is alive (0.2 ms)/' "$hosts"`);
+  const source = (file: string): string => JSON.stringify(new URL(`../../src/${file}`, import.meta.url).href);
+  const script = `
+    import { closeSync, openSync } from 'node:fs';
+    import { systemClock } from ${source('lib/clock.ts')};
+    import { icmpProber } from ${source('probes/icmp.ts')};
+    const options = icmpProber.options.parse({ program: ${JSON.stringify(program)} });
+    const context = { module: 'ping', timeoutMs: 2_000, clock: systemClock, baseDir: '.' };
+    await using probe = await icmpProber.open(options, context);
+    const ping = () => probe.run({ targetId: 'a', address: '127.0.0.9' }, AbortSignal.timeout(2_000));
+    const held = [];
+    try { for (;;) held.push(openSync('/dev/null', 'r')); } catch {}
+    const { outcome } = await ping();
+    held.forEach(closeSync);
+    console.log(outcome.kind, outcome.reason, (await ping()).outcome.kind);
+  `;
+  const child = spawnSync(
+    '/bin/sh',
+    ['-c', 'ulimit -n 100 && exec "$0" --input-type=module -e "$1"', process.execPath, script],
+    { encoding: 'utf8' },
+  );
+  expect(child.stdout).toBe('inconclusive self-resources answered\n');
+});
+
 test('lists only known reasons', () => {
   expect(icmpProber.reasons.filter((reason) => !REASONS.includes(reason))).toEqual([]);
 });

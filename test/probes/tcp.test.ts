@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createServer as createTlsServer, TLSSocket } from 'node:tls';
 import type { ProbeReport } from '../../src/core/outcome.ts';
-import type { Clock } from '../../src/lib/clock.ts';
+import { type Clock, systemClock } from '../../src/lib/clock.ts';
 import { tcpProber } from '../../src/probes/tcp.ts';
 import { type Authority, type Certificate, makeAuthority } from '../tools/certificates.ts';
 import { FakeClock } from '../tools/fake-clock.ts';
@@ -323,6 +323,22 @@ describe('a dialogue', () => {
     };
     const report = await against(upgrading, { query_response: [{ expect: 'go', starttls: true }] });
     expect(report.outcome).toMatchObject({ kind: 'failed', reason: 'tls-certificate' });
+  });
+
+  test('a line that could not be searched, and not for want of time, is our own fault', async () => {
+    const talking = createServer(quiet);
+    await using peer = await listen(talking);
+    const context = { module: 'm', timeoutMs: 5_000, clock: systemClock, baseDir: folder };
+    const options = tcpProber.options.parse({ query_response: [{ expect: 'never' }] });
+    const probe = await tcpProber.open(options, context);
+    const accepted = once(talking, 'connection') as Promise<[Socket]>;
+    const address = `127.0.0.1:${peer.port}`;
+    const running = probe.run({ targetId: 'a', address }, AbortSignal.timeout(5_000));
+    const [socket] = await accepted;
+    await probe[Symbol.asyncDispose]();
+    socket.write('a line\n');
+    expect((await running).outcome).toMatchObject({ kind: 'inconclusive', reason: 'self-late' });
+    await peer.gone();
   });
 
   test('an abort that is no time-out rejects, and leaves nothing open', async () => {

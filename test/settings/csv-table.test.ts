@@ -26,6 +26,10 @@ describe('a CSV file reads the same', () => {
     { name: 'with blank lines', content: `\n${PLAIN.replaceAll('\n', '\n\n  \n')}` },
     { name: 'with rows of empty cells', content: `${PLAIN},,\n,,\n` },
     { name: 'in Latin-1', content: Buffer.from(PLAIN, 'latin1') },
+    {
+      name: 'in Latin-1 behind the mark of UTF-8',
+      content: Buffer.concat([Buffer.from('\uFEFF'), Buffer.from(PLAIN, 'latin1')]),
+    },
     { name: 'in UTF-16', content: utf16(PLAIN) },
     { name: 'in UTF-16, big end first', content: utf16(PLAIN).swap16() },
     {

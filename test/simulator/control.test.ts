@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { type IncomingMessage, request as httpRequest } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { systemClock } from '../../src/lib/clock.ts';
 import { type ControlServer, serveControl } from '../../src/simulator/control.ts';
@@ -34,6 +37,14 @@ async function call(method: string, path: string, body?: unknown) {
   return { status: response.status, body: JSON.parse(await response.text()) };
 }
 
+/** An order with exactly these headers: fetch would add a content type, and keeps some headers to itself. */
+async function send(headers: Record<string, string>, body: Buffer) {
+  const request = httpRequest(`${control.url}/faults`, { method: 'POST', headers, agent: false });
+  request.end(body);
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  return { status: response.statusCode, text: await text(response) };
+}
+
 /** The contract in design.md, "Simulator control". */
 describe('simulator control', () => {
   test('GET /targets lists every target with its labels', async () => {
@@ -67,6 +78,27 @@ describe('simulator control', () => {
     expect((await call('DELETE', `/faults/${id}`)).status).toBe(200);
     expect(await dial(port)).toBe('connected');
     expect((await call('GET', '/faults')).body.faults).toEqual([]);
+  });
+
+  test.each([
+    'refuse',
+    'blackhole',
+    'reset',
+    'slow',
+    'hang',
+    'garbage',
+    'tls-expired',
+    'tls-wrong-name',
+    'http-500',
+    'maintenance-page',
+    'busy',
+    'host-unreachable',
+    'wrong-key',
+    'flap',
+  ])('POST /faults knows %s', async (fault) => {
+    const added = await call('POST', '/faults', { where: {}, fault, forSeconds: 600 });
+    expect(added.status).toBe(200);
+    expect(added.body.targets.length).toBeGreaterThan(0);
   });
 
   test('where matches by target and by kind', async () => {
@@ -217,13 +249,31 @@ describe('simulator control', () => {
     expect(answer.body.error).toMatchObject({ code: expect.any(String), message: expect.any(String) });
   });
 
-  test('takes no order that is not marked as JSON, as a web page might send it', async () => {
-    const response = await fetch(`${control.url}/faults`, {
-      method: 'POST',
-      headers: { 'content-type': 'text/plain' },
-      body: '{"where":{},"fault":"refuse"}',
-    });
-    expect(response.status).toBe(400);
+  test.each([
+    { name: 'no content type', headers: {} },
+    { name: "curl's own content type", headers: { 'content-type': 'application/x-www-form-urlencoded' } },
+    { name: 'plain text', headers: { 'content-type': 'text/plain' } },
+    { name: 'a page of its own', headers: { origin: 'OWN' } },
+  ])('takes an order with $name', async ({ headers }) => {
+    const body = Buffer.from('{"where":{"target":"swish"},"fault":"refuse"}');
+    const own = Object.entries(headers).map(([name, value]) => [name, value.replace('OWN', control.url)]);
+    const { status } = await send(Object.fromEntries(own), body);
+    expect(status).toBe(200);
+    expect(simulator.faults()).toHaveLength(1);
+  });
+
+  test.each([
+    { name: 'a page of another site', headers: { origin: 'https://shop.example.test' } },
+    { name: 'a page on another port', headers: { origin: 'http://127.0.0.1:1' } },
+    { name: 'a page of no site', headers: { origin: 'null' } },
+    { name: 'a name that another site points here', headers: { host: 'shop.example.test' } },
+  ])('takes no order from $name, marked as JSON or not', async ({ headers }) => {
+    for (const type of ['text/plain', 'application/json']) {
+      const body = Buffer.from('{"where":{},"fault":"refuse"}');
+      const { status, text: answer } = await send({ ...headers, 'content-type': type }, body);
+      expect(status).toBe(403);
+      expect(JSON.parse(answer).error.code).toBe('foreign-origin');
+    }
     expect(simulator.faults()).toEqual([]);
   });
 
