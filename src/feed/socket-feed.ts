@@ -36,10 +36,6 @@ export function attachSocketFeed(server: HttpServer, hub: FeedHub, admit: Admit)
     pingTimeout: PING_TIMEOUT_MS,
     allowRequest: (request, decide) => decide(undefined, isOwnOrigin(request)),
   });
-  // What a client's first request held (headers, parser, …) is of no use any more and would be kept as long as it follows.
-  io.engine.on('connection', (connection: { request: unknown }) => {
-    connection.request = null;
-  });
   io.use((_socket, next) => next(refusal('not-found', 'the feed is the namespace /feed')));
   const feed: FeedNamespace = io.of('/feed');
   feed.use((socket, next) => {
@@ -63,6 +59,9 @@ export function attachSocketFeed(server: HttpServer, hub: FeedHub, admit: Admit)
 function join(socket: FeedSocket, hub: FeedHub, carrier: SocketCarrier): void {
   const { request } = socket.data;
   if (request === undefined) throw new Error('a client joined without a checked request');
+  // What its first request held (headers, parser, …) is of no use any more and would be kept as long as it follows.
+  const connection: { request: unknown } = socket.conn;
+  connection.request = null;
   const client: SocketClient = {
     carrier,
     socket,
