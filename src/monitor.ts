@@ -238,6 +238,8 @@ async function assemble(
     log.info({ event: 'journal.head', ...journal.head() }, 'head of the journal');
   });
   stack.defer(() => noteHead.destroy());
+  // The first to be disposed of: a reload under way would go on writing to what is gone.
+  stack.use(reload);
   return { url: urlOf(server, settings.listen.host), reload };
 }
 
@@ -296,14 +298,21 @@ async function openAnew(load: Load, engine: EnginePool): ReturnType<Load> {
   }
 }
 
-/** One at a time, in the order asked. */
-function serialised<Value>(run: () => Promise<Value>): () => Promise<Value> {
+/** One at a time, in the order asked. Disposing it waits for those under way; later ones are refused. */
+function serialised<Value>(run: () => Promise<Value>): (() => Promise<Value>) & AsyncDisposable {
   let last: Promise<unknown> = Promise.resolve();
-  return () => {
+  let isOver = false;
+  const ask = (): Promise<Value> => {
+    if (isOver) return Promise.reject(new Error('the monitor is stopping'));
     const mine = last.then(run);
     last = mine.catch(() => undefined);
     return mine;
   };
+  const end = async (): Promise<void> => {
+    isOver = true;
+    await last;
+  };
+  return Object.assign(ask, { [Symbol.asyncDispose]: end });
 }
 
 function readinessOf(ledger: Ledger): Readiness {

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { Command } from 'commander';
 import type { Logger } from 'pino';
 import { formatProblem } from '../settings/settings.ts';
-import type { CliContext, ExitCode, StartMonitor } from './context.ts';
+import type { CliContext, ExitCode, Monitor, StartMonitor } from './context.ts';
 
 interface ServeOptions {
   readonly config: string;
@@ -26,19 +26,27 @@ async function runServe(
   start: StartMonitor,
   log: Logger,
 ): Promise<ExitCode> {
+  let running: Monitor | undefined;
+  let isReloadDue = false;
+  const reload = (): void => {
+    if (cli.stop.aborted) return;
+    isReloadDue = running === undefined;
+    running
+      ?.reload()
+      .catch((error: unknown) =>
+        log.error({ event: 'config.failed', err: error }, 'the configuration could not be read anew'),
+      );
+  };
+  // Before the start, which may take seconds: unheard, a SIGHUP would end the process.
+  using _hangups = cli.onHangup(reload);
   const started = await start(options, log);
   if (!started.ok) {
     for (const problem of started.error) cli.complain(formatProblem(problem));
     return 2;
   }
   await using monitor = started.value;
-  using _hangups = cli.onHangup(() => {
-    monitor
-      .reload()
-      .catch((error: unknown) =>
-        log.error({ event: 'config.failed', err: error }, 'the configuration could not be read anew'),
-      );
-  });
+  running = monitor;
+  if (isReloadDue) reload();
   log.info({ event: 'monitor.started', url: monitor.url }, 'watching');
   if (!cli.stop.aborted) await once(cli.stop, 'abort');
   log.info({ event: 'monitor.stopping' }, 'stopping');

@@ -40,3 +40,31 @@ test('a reload that breaks off on SIGHUP is told in the log and ends nothing', a
   expect(entries.find((entry) => entry.includes('config.failed'))).toContain('a prober broke off');
   expect(hangUps.size).toBe(0);
 });
+
+test('SIGHUP during the start ends nothing, and reloads once the monitor runs', async () => {
+  const stop = new AbortController();
+  const hangUps = new Set<() => void>();
+  const calls: string[] = [];
+  const start = () => {
+    for (const hangUp of [...hangUps, ...hangUps]) hangUp();
+    calls.push('started');
+    return Promise.resolve(
+      ok({
+        url: 'http://127.0.0.1:1',
+        reload: () => {
+          calls.push('reloaded');
+          stop.abort();
+          return Promise.resolve(ok({ added: 0, removed: 0, changed: 0 }));
+        },
+        [Symbol.asyncDispose]: () => Promise.resolve(),
+      }),
+    );
+  };
+  const ran = await runCli(
+    (program, cli) => addServe(program, cli, start, pino({ level: 'silent' })),
+    ['serve', '--config', 'a.yaml'],
+    { stop: stop.signal, hangUps },
+  );
+  expect(ran.code).toBe(0);
+  expect(calls).toEqual(['started', 'reloaded']);
+});

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   getJson,
@@ -120,4 +120,22 @@ describe('contract: commands and exit codes (0 yes, 1 no, 2 usage or configurati
     expect(await watch.end('SIGINT')).toBe(0);
     expect(watch.complaints).toEqual([]);
   });
+
+  const onLinux = process.platform === 'linux' ? test : test.skip;
+  onLinux('kassavakt serve outlives a SIGHUP from its first moments on', async () => {
+    const data = join(folder.path, 'other');
+    const args = ['serve', '--config', config, '--data', data, '--listen', '127.0.0.1:0'];
+    await using starting = new CommandProcess(args);
+    await until(async () => ((await catchesHangUp(starting.child.pid ?? 0)) ? true : undefined));
+    starting.child.kill('SIGHUP');
+    await starting.line((line) => (line.includes('"monitor.started"') ? line : undefined));
+    expect(await starting.end('SIGTERM')).toBe(0);
+    expect(starting.lines.filter((line) => line.includes('"level":50'))).toEqual([]);
+  });
 });
+
+/** As Linux tells it: SIGHUP is the lowest bit of the signals caught. */
+async function catchesHangUp(pid: number): Promise<boolean> {
+  const [, caught] = /^SigCgt:\s*([0-9a-f]+)$/m.exec(await readFile(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return (BigInt(`0x${caught ?? '0'}`) & 1n) === 1n;
+}

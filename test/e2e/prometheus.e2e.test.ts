@@ -134,8 +134,8 @@ when(SUITE, () => {
     const [target] = TARGETS.slice(slot, slot + 1);
     if (target === undefined) throw new Error('no T1');
     fixture.columns.remove(fixture.columns.slotOf(target.id) ?? -1);
-    await find('{job="targets",target="T1"}', 0);
-    expect(await ask('probe_success{job="targets"}')).toHaveLength(2);
+    // In one query: a scrape that is late on a busy machine leaves no series at all for a moment.
+    await find('probe_success{job="targets",target!="T1"} unless on() {job="targets",target="T1"}', 2);
   });
 
   test('/sd/targets with /probe: discovers every target and probes it by its id', async () => {
