@@ -119,12 +119,13 @@ export class Pinger implements AsyncDisposable {
     this.launching ??= this.launchIn(this.windowMs());
   }
 
-  /** What a ping's deadline means: silence only of a host that has had half of the time, or more, to answer. */
+  /** What a ping's deadline means: silence only of a host whose ping left in the first half of the time-out. */
   private silence({ askedAtMs, place }: Waiter): Ping {
+    const { clock, intervalMs, timeoutMs } = this.settings;
     if (place === undefined) return NOT_IN_TIME;
-    const sentAtMs = place.run.startedAtMs + place.index * this.settings.intervalMs;
-    const nowMs = this.settings.clock.monotonicMs();
-    return nowMs - sentAtMs >= (nowMs - askedAtMs) / 2 ? { kind: 'silent', sentAtMs } : NOT_IN_TIME;
+    const sentAtMs = place.run.startedAtMs + place.index * intervalMs;
+    const isFair = sentAtMs <= Math.min(clock.monotonicMs(), askedAtMs + timeoutMs / 2);
+    return isFair ? { kind: 'silent', sentAtMs } : NOT_IN_TIME;
   }
 
   private windowMs(): number {
