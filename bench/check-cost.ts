@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { BareAnswer, BareOptions } from './bare-process.ts';
 import { measureBlackbox } from './blackbox.ts';
 import { startTargets } from './estate-under-load.ts';
-import { costBetween, latenessMs, probesBetween, readOwnMetrics, sampleOf } from './own-metrics.ts';
+import { costBetween, latenessMs, probesBetween, readOwnMetrics, sumOf } from './own-metrics.ts';
 import { requireOpenFiles, startHelper } from './processes.ts';
 import { type BenchOptions, type Figure, makeFolder, round, startMonitor, writeConfig } from './tools.ts';
 
@@ -106,13 +106,11 @@ async function measureMonitor(
   const before = await readOwnMetrics(monitor);
   await delay(MEASURED_SECONDS * 1_000);
   const after = await readOwnMetrics(monitor);
-  const failures = Array.from(after.samples)
-    .filter(([series]) => /^kassavakt_probe(_failures|s_inconclusive)_total/.test(series))
-    .reduce((sum, [series, value]) => sum + value - sampleOf(before, series), 0);
+  const lost = (family: string) => sumOf(after, family) - sumOf(before, family);
   return {
     microsecondsAProbe: costBetween(before, after).microsecondsAProbe,
     perSecond: Math.round((probesBetween(before, after) * 1_000) / (after.atMs - before.atMs)),
     latenessMs: latenessMs(before, after, 0.99),
-    failed: failures,
+    failed: lost('kassavakt_probe_failures_total') + lost('kassavakt_probes_inconclusive_total'),
   };
 }

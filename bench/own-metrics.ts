@@ -36,6 +36,13 @@ export function sampleOf({ samples }: OwnMetrics, series: string): number {
   return value;
 }
 
+/** Over all label values of a family. */
+export function sumOf({ samples }: OwnMetrics, family: string): number {
+  let sum = 0;
+  for (const [series, value] of samples) if (series.startsWith(`${family}{`)) sum += value;
+  return sum;
+}
+
 export function targetsIn(page: OwnMetrics, state: 'unknown' | 'up' | 'degraded' | 'down'): number {
   return sampleOf(page, `kassavakt_targets{state="${state}"}`);
 }

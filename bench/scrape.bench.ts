@@ -59,6 +59,7 @@ export const scrape: Benchmark = {
         unit: 's',
         limit: PROMETHEUS_LIMIT_SECONDS,
       },
+      { name: 'last answer of Prometheus’ scrapes', value: round(prometheus.lastSeconds, 2), unit: 's' },
       { name: 'scrapes of Prometheus that failed', value: prometheus.failed, unit: '', limit: 0 },
       { name: 'series', value: Math.min(...plain.map(({ series }) => series)), unit: '', least: 5 * targets },
       { name: 'series that Prometheus took', value: prometheus.samples, unit: '' },
@@ -146,7 +147,12 @@ interface QueryAnswer {
 async function measurePrometheus(
   { url }: MonitorProcess,
   folder: string,
-): Promise<{ readonly slowestSeconds: number; readonly failed: number; readonly samples: number }> {
+): Promise<{
+  readonly slowestSeconds: number;
+  readonly lastSeconds: number;
+  readonly failed: number;
+  readonly samples: number;
+}> {
   const config = join(folder, 'prometheus.yml');
   await writeFile(
     config,
@@ -178,7 +184,8 @@ scrape_configs:
   await waitFor(enough, (SCRAPES + 3) * PROMETHEUS_INTERVAL_SECONDS * 1_000 + 30_000, 1_000);
   return {
     slowestSeconds: await query('max_over_time(scrape_duration_seconds[10m])'),
-    failed: SCRAPES - (await query('sum_over_time(up[10m])')) > 0 ? 1 : 0,
+    lastSeconds: await query('scrape_duration_seconds'),
+    failed: await query('count_over_time(up[10m]) - sum_over_time(up[10m])'),
     samples: await query('scrape_samples_scraped'),
   };
 }

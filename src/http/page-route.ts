@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { inTurns } from '../lib/pace.ts';
 import type { AppContext } from './app-context.ts';
 import { renderPage } from './page.ts';
@@ -16,6 +17,8 @@ export function pageRoute({ version, columns, settings, readiness, clock }: AppC
     async answer({ response }) {
       const monitor = { version, nowMs: clock.nowMs(), problems: readiness().problems };
       const view = await inTurns(makePageViewInSteps(columns, settings().estate, monitor));
+      // Writing it takes a turn of its own.
+      await setImmediate();
       response.type('text/html').send(renderPage(view));
     },
   });

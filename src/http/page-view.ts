@@ -93,6 +93,8 @@ export function* makePageViewInSteps(
   yield;
   troubled.sort(worstFirst);
   yield;
+  const places = makePlaces(columns, estate, troubled.slice(0, MAX_PLACES));
+  yield;
   const troubledStores = new Set(troubled.map(({ store }) => store));
   const ageMs = monitor.nowMs - newestMs;
   const isOld = newestMs > 0 && ageMs > OLD_AFTER_MS;
@@ -107,7 +109,7 @@ export function* makePageViewInSteps(
     ],
     newestMs: newestMs === 0 ? undefined : newestMs,
     targets,
-    places: makePlaces(columns, estate, troubled.slice(0, MAX_PLACES)),
+    places,
     morePlaces: Math.max(0, troubled.length - MAX_PLACES),
     wellStores: Array.from(estate.stores.values()).filter(
       ({ id }) => tallies.has(id) && !troubledStores.has(id),

@@ -17,6 +17,9 @@ const WRITER = new URL(
   import.meta.url,
 );
 
+/** What the writer allocates dies at once; left to itself its heap would take 50 MiB more in a storm and keep them. */
+const WRITER_YOUNG_MIB = 4;
+
 interface PendingAppend {
   readonly drafts: readonly EventDraft[];
   readonly resolve: (events: readonly JournalEvent[]) => void;
@@ -70,7 +73,12 @@ export class SqliteJournal implements Journal {
       throw asJournalError(error, path);
     }
     const workerData: WriterOptions = { path, maxBytes: options.maxBytes };
-    const worker = new Worker(WRITER, { workerData, name: 'journal', execArgv: [] });
+    const worker = new Worker(WRITER, {
+      workerData,
+      name: 'journal',
+      execArgv: [],
+      resourceLimits: { maxYoungGenerationSizeMb: WRITER_YOUNG_MIB },
+    });
     const lastSeq = await opened(worker);
     try {
       return new SqliteJournal(path, worker, lastSeq);

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 
 /** How long work may hold up the process at a time. Unit: ms. */
-const SLICE_MS = 8;
+const SLICE_MS = 5;
 
 /** For long work on the main path: `isDue` when other work should get a turn, which `turn` gives it. */
 export interface Pace {

@@ -38,10 +38,11 @@ export function safeIntervalMs(receiveBufferBytes: number, payloadBytes: number)
 }
 
 /**
- * Pings any number of hosts with few processes: requests are gathered for a short window and each batch is one run
- * of fping, which reads the addresses from its standard input. The window grows with the runs in flight (silent
- * hosts hold theirs open until the time-out), so that there are some ten of them, however many the hosts. Only one
- * run of this process sends at a time.
+ * Pings any number of hosts with few processes: requests are gathered and each batch is one run of fping, which reads
+ * the addresses from its standard input. The first ping after a rest waits only a moment; while pings keep coming, a
+ * batch is gathered for a tenth of the time-out. To start a process costs as much as a hundred pings, and every run in
+ * flight (silent hosts hold theirs open until the time-out) gets a copy of every answer. Only one run of this process
+ * sends at a time.
  */
 export class Pinger implements AsyncDisposable {
   private readonly settings: PingerSettings;
@@ -50,6 +51,8 @@ export class Pinger implements AsyncDisposable {
   private readonly runs = new Set<Run>();
   private readonly gathered = new Map<string, Waiter[]>();
   private launching: Timer | undefined;
+  /** When the last batch was begun. Monotonic ms. */
+  private launchedAtMs = Number.NEGATIVE_INFINITY;
   private closed = false;
 
   private constructor(settings: PingerSettings) {
@@ -77,6 +80,7 @@ export class Pinger implements AsyncDisposable {
       };
       const waiter: Waiter = {
         settled: false,
+        askedAtMs: this.settings.clock.monotonicMs(),
         place: undefined,
         answer: (ping) => settle(() => resolve(ping)),
         refuse: (reason) => settle(() => reject(reason)),
@@ -89,7 +93,7 @@ export class Pinger implements AsyncDisposable {
         }
         // A late loop fires timers before it reads: an answer that is already here gets its turn first.
         setImmediate(() => {
-          if (!waiter.settled) waiter.answer(this.silence(waiter.place));
+          if (!waiter.settled) waiter.answer(this.silence(waiter));
           waiter.place?.run.endIfIdle();
         });
       };
@@ -117,16 +121,19 @@ export class Pinger implements AsyncDisposable {
     this.launching ??= this.launchIn(this.windowMs());
   }
 
-  /** What a ping's deadline means. */
-  private silence(place: Waiter['place']): Ping {
+  /** What a ping's deadline means: silence only of a host whose ping left in the first half of the time-out. */
+  private silence({ askedAtMs, place }: Waiter): Ping {
+    const { clock, intervalMs, timeoutMs } = this.settings;
     if (place === undefined) return NOT_IN_TIME;
-    const sentAtMs = place.run.startedAtMs + place.index * this.settings.intervalMs;
-    return sentAtMs <= this.settings.clock.monotonicMs() ? { kind: 'silent', sentAtMs } : NOT_IN_TIME;
+    const sentAtMs = place.run.startedAtMs + place.index * intervalMs;
+    const isFair = sentAtMs <= Math.min(clock.monotonicMs(), askedAtMs + timeoutMs / 2);
+    return isFair ? { kind: 'silent', sentAtMs } : NOT_IN_TIME;
   }
 
   private windowMs(): number {
-    const longestMs = Math.max(MIN_WINDOW_MS, this.settings.timeoutMs / 10);
-    return Math.min(MIN_WINDOW_MS * (1 + this.runs.size), longestMs);
+    const { clock, timeoutMs } = this.settings;
+    const sinceLastMs = clock.monotonicMs() - this.launchedAtMs;
+    return Math.max(MIN_WINDOW_MS, timeoutMs / 10 - sinceLastMs);
   }
 
   private launchIn(delayMs: number): Timer {
@@ -153,6 +160,7 @@ export class Pinger implements AsyncDisposable {
       for (const waiter of Array.from(hosts.values()).flat()) waiter.answer(startFault(error));
       return;
     }
+    this.launchedAtMs = run.startedAtMs;
     Pinger.sentByMs = run.startedAtMs + hosts.size * intervalMs;
     this.runs.add(run);
     void run.ended.then(() => this.runs.delete(run));
@@ -226,13 +234,15 @@ const HOST_TROUBLE = /(\S+): (?:error while sending ping: )?(.+)$/;
 const NOT_IN_TIME: Ping = {
   kind: 'not-sent',
   reason: 'self-late',
-  detail: 'the time was over before the ping could be sent',
+  detail: 'the time was over before the ping could be sent and waited for',
 };
 
 const STOPPED: Ping = { kind: 'not-sent', reason: 'self-program', detail: 'the prober was closed' };
 
 interface Waiter {
   settled: boolean;
+  /** Monotonic ms. */
+  readonly askedAtMs: number;
   /** The run it belongs to, and its turn there; undefined until then. */
   place: { readonly run: Run; readonly index: number } | undefined;
   answer(ping: Ping): void;

@@ -662,7 +662,8 @@ test('no message, trail or sample holds a secret or a body, whatever the server 
   for (const path of ['/', '/x?token=4111111111111111']) {
     const report = JSON.stringify(await against(echo, options, { path }));
     expect(report).not.toContain(SECRET);
-    expect(report).not.toContain('4111');
+    // Longer than a port can be: one of them was 41111.
+    expect(report).not.toContain('411111');
   }
 });
 

@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { REASONS } from '../../src/core/reason.ts';
 import { systemClock } from '../../src/lib/clock.ts';
@@ -171,6 +172,23 @@ describe('one batch', () => {
     expect(inOrder[0]).toBeGreaterThan(startedAtMs);
   });
 
+  test('gathers for a tenth of the time-out once pings keep coming', async () => {
+    const { program, runs } = fakeFping('gather', `sed 's/$/ is alive (1 ms)/' "$hosts"`);
+    const settings = { program, timeoutMs: 10_000, args: [], intervalMs: 1, clock: systemClock };
+    await using pinger = await Pinger.open(settings);
+    const signal = AbortSignal.timeout(10_000);
+    await pinger.ping('127.0.0.1', signal);
+    const second = pinger.ping('127.0.0.2', signal);
+    // Longer than the first one waited.
+    await delay(100);
+    await Promise.all([second, pinger.ping('127.0.0.3', signal)]);
+    expect(
+      runsIn(runs)
+        .map(([, ...hosts]) => hosts)
+        .sort((a, b) => a.length - b.length),
+    ).toEqual([['127.0.0.1'], ['127.0.0.2', '127.0.0.3']]);
+  });
+
   test.each([
     { receiveBufferBytes: 212_992, payloadBytes: 56, intervalMs: 0.9 },
     { receiveBufferBytes: 212_992, payloadBytes: 1_400, intervalMs: 1.9 },
@@ -279,6 +297,14 @@ describe('an abort', () => {
     await using probe = await open({ program: silent('late').program });
     const report = await ping(probe, '127.0.0.9', AbortSignal.timeout(1));
     expect(report.outcome).toMatchObject({ kind: 'inconclusive', reason: 'self-late' });
+  });
+
+  test('by time-out of a ping that left with little time to answer is our fault', async () => {
+    const settings = { timeoutMs: 1_000, args: [], intervalMs: 700, clock: systemClock };
+    await using pinger = await Pinger.open({ ...settings, program: silent('queue').program });
+    const signal = AbortSignal.timeout(1_000);
+    const pings = await Promise.all([pinger.ping('127.0.0.2', signal), pinger.ping('127.0.0.3', signal)]);
+    expect(pings).toMatchObject([{ kind: 'silent' }, { kind: 'not-sent', reason: 'self-late' }]);
   });
 
   test('of one probe leaves the others of its batch alone', async () => {
