@@ -69,6 +69,17 @@ export class Board {
       case 'incident-resolved':
         this.open.delete(event.incident.id);
         return;
+      case 'payment-method-changed':
+      case 'monitor-blinded':
+      case 'monitor-recovered':
+      case 'maintenance-planned':
+      case 'maintenance-started':
+      case 'maintenance-ended':
+      case 'silence-started':
+      case 'silence-ended':
+      case 'incident-acknowledged':
+      case 'human-report':
+      case 'evidence-gathered':
       case 'config-reloaded':
         return;
       default:

@@ -40,6 +40,22 @@ export interface Target {
 export interface Estate {
   readonly stores: ReadonlyMap<StoreId, Store>;
   readonly targets: ReadonlyMap<TargetId, Target>;
+  /** What targets hang on, as declared; those that hang on nothing are absent. Never a cycle. */
+  readonly needs?: ReadonlyMap<TargetId, readonly Need[]>;
+  /** What tells whether we ourselves can see: targets of ours, probed for that alone. */
+  readonly canaries?: readonly Canary[];
+}
+
+/** One thing a target cannot do without: broken when all of `anyOf` are down. */
+export interface Need {
+  readonly anyOf: readonly TargetId[];
+}
+
+/** A target that answers whenever our own path to the world is whole. */
+export interface Canary {
+  readonly target: TargetId;
+  /** `gateway`, `dns`, `reference` or any word: a quorum needs more than one kind, where there is more than one. */
+  readonly kind: string;
 }
 
 const SIZES = new WeakMap<Estate, ReadonlyMap<StoreId, number>>();

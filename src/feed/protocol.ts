@@ -80,11 +80,16 @@ function copyPart(to: Record<string, unknown>, key: string, part: unknown): void
   }
 }
 
-/** Whether `event` passes `filter`. Events about no place (`config-reloaded`) pass every place filter. */
+/**
+ * Whether `event` passes `filter`. Events about no place (`config-reloaded`) pass every place filter; what is kept
+ * only for replays is for nobody who did not ask for it.
+ */
 export function isWanted(event: JournalEvent, filter: FeedFilter): boolean {
-  if (filter.kinds !== undefined && !filter.kinds.includes(event.kind)) return false;
+  if (filter.kinds === undefined ? event.kind === 'evidence-gathered' : !filter.kinds.includes(event.kind))
+    return false;
   if ('incident' in event && !isSevereEnough(event.incident, filter)) return false;
-  return event.kind === 'config-reloaded' || isPlaceWanted(event, filter);
+  const isOfPlace = 'store' in event || 'chain' in event || 'target' in event || 'incident' in event;
+  return !isOfPlace || isPlaceWanted(event, filter);
 }
 
 /** Whether an incident is at least as severe as `filter` asks. */

@@ -1,5 +1,11 @@
 import { z } from 'zod';
-import { type Incident, type JournalEvent, SEVERITIES, type TargetStateChanged } from '../core/events.ts';
+import {
+  type Incident,
+  type JournalEvent,
+  METHOD_STATES,
+  SEVERITIES,
+  type TargetStateChanged,
+} from '../core/events.ts';
 import { STATES } from '../core/health.ts';
 import { REASONS, SELF_REASONS } from '../core/reason.ts';
 import { JournalDamaged } from './journal.ts';
@@ -54,21 +60,102 @@ const targetStateChanged = z.looseObject({
   sinceMs: stamp,
 });
 
+const acknowledgement = z.looseObject({
+  by: z.string(),
+  comment: z.string(),
+  atMs: stamp,
+  expiresAtMs: z.exactOptional(stamp),
+  sticky: z.boolean(),
+});
+
+const incident = z.looseObject({
+  id: id<Incident['id']>(),
+  scope: z.array(z.record(z.string(), z.string())),
+  title: z.string(),
+  severity: z.enum(SEVERITIES),
+  state: z.enum(['open', 'recovering', 'resolved']),
+  openedAtMs: stamp,
+  resolvedAtMs: z.exactOptional(stamp),
+  targetsDown: z.number(),
+  targetsInScope: z.exactOptional(z.number()),
+  storesAffected: z.number(),
+  reason,
+  confidence: z.exactOptional(z.number()),
+  evidence: z.exactOptional(z.string()),
+  methodsLost: z.exactOptional(z.array(z.string())),
+  relapses: z.exactOptional(z.number()),
+  unstable: z.exactOptional(z.boolean()),
+  mergedInto: z.exactOptional(id<Incident['id']>()),
+  acknowledgement: z.exactOptional(acknowledgement),
+});
+
 const incidentChanged = z.looseObject({
   kind: z.enum(['incident-opened', 'incident-updated', 'incident-resolved']),
-  incident: z.looseObject({
-    id: id<Incident['id']>(),
-    scope: z.array(z.record(z.string(), z.string())),
-    title: z.string(),
-    severity: z.enum(SEVERITIES),
-    state: z.enum(['open', 'resolved']),
-    openedAtMs: stamp,
-    resolvedAtMs: z.exactOptional(stamp),
-    targetsDown: z.number(),
-    storesAffected: z.number(),
-    reason,
-  }),
+  incident,
   ...place,
+});
+
+const paymentMethodChanged = z.looseObject({
+  kind: z.literal('payment-method-changed'),
+  ...place,
+  store: id<NonNullable<TargetStateChanged['store']>>(),
+  method: z.string(),
+  from: z.enum(METHOD_STATES),
+  to: z.enum(METHOD_STATES),
+  reason: z.exactOptional(reason),
+  message: z.string(),
+  sinceMs: stamp,
+});
+
+const sightChanged = z.looseObject({
+  kind: z.enum(['monitor-blinded', 'monitor-recovered']),
+  reason: z.enum(SELF_REASONS),
+  message: z.string(),
+  sinceMs: stamp,
+});
+
+const span = { startsAtMs: stamp, endsAtMs: stamp, by: z.string(), comment: z.string() };
+
+const maintenanceChanged = z.looseObject({
+  kind: z.enum(['maintenance-planned', 'maintenance-started', 'maintenance-ended']),
+  maintenance: z.looseObject({
+    id: z.string(),
+    selector: z.string(),
+    ...span,
+    flexibleMs: z.exactOptional(z.number()),
+  }),
+});
+
+const silenceChanged = z.looseObject({
+  kind: z.enum(['silence-started', 'silence-ended']),
+  silence: z.looseObject({ id: z.string(), selector: z.string(), ...span }),
+});
+
+const incidentAcknowledged = z.looseObject({
+  kind: z.literal('incident-acknowledged'),
+  incident,
+  acknowledgement,
+  isWithdrawn: z.boolean(),
+  ...place,
+});
+
+const humanReport = z.looseObject({
+  kind: z.literal('human-report'),
+  ...place,
+  store: id<NonNullable<TargetStateChanged['store']>>(),
+  method: z.string(),
+  says: z.enum(['works', 'fails']),
+  by: z.string(),
+  comment: z.string(),
+  probesSay: z.enum(METHOD_STATES),
+  disagrees: z.boolean(),
+});
+
+const evidenceGathered = z.looseObject({
+  kind: z.literal('evidence-gathered'),
+  sinceMs: stamp,
+  answering: z.string(),
+  failing: z.string(),
 });
 
 const configReloaded = z.looseObject({
@@ -77,10 +164,18 @@ const configReloaded = z.looseObject({
   targetsAdded: z.number(),
   targetsRemoved: z.number(),
   targetsChanged: z.number(),
+  outlook: z.exactOptional(z.string()),
 });
 
 const eventBody: z.ZodType<Body<JournalEvent>> = z.discriminatedUnion('kind', [
   targetStateChanged,
   incidentChanged,
+  paymentMethodChanged,
+  sightChanged,
+  maintenanceChanged,
+  silenceChanged,
+  incidentAcknowledged,
+  humanReport,
+  evidenceGathered,
   configReloaded,
 ]);

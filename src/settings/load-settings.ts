@@ -1,3 +1,4 @@
+import { DEFAULT_METHODS, DEFAULT_TIMING } from '../core/outlook.ts';
 import { isUtf8 } from 'node:buffer';
 import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
@@ -93,6 +94,8 @@ export async function loadSettings(
         threads: limits.data.probing_threads,
       }),
       calmUntilMs: calm.data,
+      timing: DEFAULT_TIMING,
+      methods: DEFAULT_METHODS,
       modules,
       estate: Object.freeze({ stores: stores?.stores ?? new Map(), targets }),
     }),

@@ -1,4 +1,5 @@
 import type { Policy } from '../core/health.ts';
+import type { IncidentTiming, PaymentMethod } from '../core/outlook.ts';
 import type { Estate } from '../estate/estate.ts';
 
 /** What a token may do: each role includes the ones before it. */
@@ -67,6 +68,8 @@ export interface Settings {
   readonly calmUntilMs: number | undefined;
   readonly modules: ReadonlyMap<string, Module>;
   readonly estate: Estate;
+  readonly timing: IncidentTiming;
+  readonly methods: readonly PaymentMethod[];
 }
 
 /** One thing to change in a configuration. Lines and columns count from 1. */

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { DEFAULT_METHODS, DEFAULT_TIMING } from '../../src/core/outlook.ts';
 import { CALM_PACE, CalmMode } from '../../src/engine/calm-mode.ts';
 import { readMaxOpenFiles, resolveLimits } from '../../src/engine/limits.ts';
 import type { Target } from '../../src/estate/estate.ts';
@@ -35,6 +36,8 @@ function settingsWith(count: number, maxInFlight?: number): Settings {
       threads: undefined,
     },
     calmUntilMs: undefined,
+    timing: DEFAULT_TIMING,
+    methods: DEFAULT_METHODS,
     modules: new Map([['terminal', MODULE]]),
     estate: { stores: new Map(), targets: new Map(targets) },
   };

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { DEFAULT_METHODS, DEFAULT_TIMING } from '../../src/core/outlook.ts';
 import { TargetColumns } from '../../src/core/columns.ts';
 import { restoreHealth, type State } from '../../src/core/health.ts';
 import type { TargetChange } from '../../src/engine/engine.ts';
@@ -29,6 +30,8 @@ function settingsOf(targets: readonly Target[], module: Partial<Module> = {}): S
     tokens: [],
     limits: { ...LIMITS, threads: 2 },
     calmUntilMs: undefined,
+    timing: DEFAULT_TIMING,
+    methods: DEFAULT_METHODS,
     modules: new Map([['terminal', { ...MODULE, ...module }]]),
     estate: { stores: new Map(), targets: new Map(targets.map((each) => [each.id, each])) },
   };

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { DEFAULT_METHODS, DEFAULT_TIMING } from '../../src/core/outlook.ts';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createHash } from 'node:crypto';
@@ -123,6 +124,8 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
       threads: 1,
     },
     calmUntilMs: undefined,
+    timing: DEFAULT_TIMING,
+    methods: DEFAULT_METHODS,
     modules: new Map(modules.map((module) => [module.name, module])),
     estate: {
       stores: new Map(stores.map((store) => [store.id, store])),

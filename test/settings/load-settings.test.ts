@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import { DEFAULT_METHODS, DEFAULT_TIMING } from '../../src/core/outlook.ts';
 import { toStoreId, toTargetId } from '../../src/estate/ids.ts';
 import { ConfigFolder, problemsOf, settingsOf } from './config-folder.ts';
 
@@ -38,6 +39,8 @@ describe('a configuration that leaves everything out', () => {
           threads: undefined,
         },
         calmUntilMs: undefined,
+        timing: DEFAULT_TIMING,
+        methods: DEFAULT_METHODS,
         modules: new Map(),
         estate: { stores: new Map(), targets: new Map() },
       },
