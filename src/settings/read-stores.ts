@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Store } from '../estate/estate.ts';
 import { type StoreId, toStoreId } from '../estate/ids.ts';
+import { parseOpeningHours } from '../estate/opening-hours.ts';
 import { err, ok, type Result } from '../lib/result.ts';
 import type { CsvTable } from './csv-table.ts';
 import { makeSuggester } from './did-you-mean.ts';
@@ -35,6 +36,7 @@ export async function readStores(
   const lineOf = new Map<string, number>();
   const torn = new Set<string>();
   const isZone = makeZoneCheck();
+  const checkHours = makeHoursCheck();
   for (const [i, csvRow] of estateTable.rows.entries()) {
     if (i % ROWS_AT_A_TIME === 0) await setImmediate();
     const row = estateTable.read(csvRow);
@@ -57,12 +59,17 @@ export async function readStores(
       continue;
     }
     lineOf.set(id, row.line);
-    stores.set(toStoreId(id), readStore(toStoreId(id), row, isZone));
+    stores.set(toStoreId(id), readStore(toStoreId(id), row, isZone, checkHours));
   }
   return { stores, mentioned: torn.union(lineOf) };
 }
 
-function readStore(id: StoreId, row: EstateRow, isZone: (zone: string) => Result<true>): Store {
+function readStore(
+  id: StoreId,
+  row: EstateRow,
+  isZone: (zone: string) => Result<true>,
+  checkHours: (text: string) => Result<unknown>,
+): Store {
   const name = row.cell('name');
   if (name === undefined) row.refuse('name', `store "${id}" has no name`);
   const labels = row.labels();
@@ -71,6 +78,8 @@ function readStore(id: StoreId, row: EstateRow, isZone: (zone: string) => Result
   const zone = isZone(timezone);
   if (!zone.ok) row.refuse('timezone', zone.error);
   const openingHours = row.cell('opening_hours');
+  const hours = openingHours === undefined ? undefined : checkHours(openingHours);
+  if (hours?.ok === false) row.refuse('opening_hours', hours.error);
   const read = <Value>(column: string, parse: (text: string) => Result<Value>): Value | undefined => {
     const text = row.cell(column);
     const result = text === undefined ? undefined : parse(text);
@@ -108,6 +117,16 @@ function makeZoneCheck(): (zone: string) => Result<true> {
           );
       known.set(zone, result);
     }
+    return result;
+  };
+}
+
+/** Most stores of a chain keep the same hours. */
+function makeHoursCheck(): (text: string) => Result<unknown> {
+  const known = new Map<string, Result<unknown>>();
+  return (text) => {
+    const result = known.get(text) ?? parseOpeningHours(text);
+    known.set(text, result);
     return result;
   };
 }
