@@ -1,0 +1,121 @@
+/** Leaves by coded labels: the table in which a common cause is looked for. */
+export interface LeafTable {
+  readonly size: number;
+  readonly labels: readonly LabelColumn[];
+}
+
+/** One label of every leaf. */
+export interface LabelColumn {
+  readonly name: string;
+  /** In the order of their letters, so that the order of the rows tells in nothing. */
+  readonly values: readonly string[];
+  /** For each leaf the index into `values`; -1 where the leaf has no such label. */
+  readonly codes: Int32Array;
+}
+
+/** Nothing is known of a leaf: it is a member of its scopes and no evidence for or against them. */
+export const LEAF_UNKNOWN = 0;
+export const LEAF_UP = 1;
+export const LEAF_DOWN = 2;
+
+/** Codes the labels `labelNames` of `rows`. An absent label and an empty one are the same. */
+export function makeLeafTable(
+  labelNames: readonly string[],
+  rows: Iterable<Readonly<Record<string, string>>>,
+): LeafTable {
+  const columns = labelNames.map((name) => ({
+    name,
+    seen: new Map<string, number>(),
+    codes: [] as number[],
+  }));
+  let size = 0;
+  for (const row of rows) {
+    size++;
+    for (const { name, seen, codes } of columns) {
+      const value = row[name];
+      if (value === undefined || value === '') {
+        codes.push(-1);
+        continue;
+      }
+      let code = seen.get(value);
+      if (code === undefined) {
+        code = seen.size;
+        seen.set(value, code);
+      }
+      codes.push(code);
+    }
+  }
+  const labels = columns.map(({ name, seen, codes }) => {
+    const values = Array.from(seen.keys()).toSorted(compareTexts);
+    const sorted = new Int32Array(values.length);
+    for (const [code, value] of values.entries()) sorted[seen.get(value) ?? 0] = code;
+    return { name, values, codes: Int32Array.from(codes, (code) => (code < 0 ? -1 : (sorted[code] ?? -1))) };
+  });
+  return { size, labels };
+}
+
+function compareTexts(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}
+
+/** The leaves of each value of a label, ascending. */
+interface Postings {
+  /** Where the leaves of a value begin in `leaves`; one more than there are values. */
+  readonly starts: Int32Array;
+  readonly leaves: Int32Array;
+}
+
+const postingsOf = new WeakMap<LabelColumn, Postings>();
+
+function makePostings({ values, codes }: LabelColumn): Postings {
+  const starts = new Int32Array(values.length + 1);
+  for (const code of codes) if (code >= 0) starts[code + 1] = (starts[code + 1] ?? 0) + 1;
+  for (let i = 1; i < starts.length; i++) starts[i] = (starts[i] ?? 0) + (starts[i - 1] ?? 0);
+  const next = starts.slice();
+  const leaves = new Int32Array(starts.at(-1) ?? 0);
+  for (let leaf = 0; leaf < codes.length; leaf++) {
+    const code = codes[leaf] ?? -1;
+    if (code < 0) continue;
+    const at = next[code] ?? 0;
+    leaves[at] = leaf;
+    next[code] = at + 1;
+  }
+  return { starts, leaves };
+}
+
+/** The leaves that have `code` in `column`, ascending: a view, not to be written to. */
+function leavesOf(column: LabelColumn, code: number): Int32Array {
+  let postings = postingsOf.get(column);
+  if (postings === undefined) {
+    postings = makePostings(column);
+    postingsOf.set(column, postings);
+  }
+  return postings.leaves.subarray(postings.starts[code], postings.starts[code + 1]);
+}
+
+/** One label with its value: indexes of the column and into its values. */
+export interface Term {
+  readonly label: number;
+  readonly value: number;
+}
+
+/** The leaves that have all of `terms` (at most two; none: every leaf), ascending. */
+export function membersOf(table: LeafTable, terms: readonly Term[]): Int32Array {
+  const [first, second] = terms;
+  if (first === undefined) return Int32Array.from({ length: table.size }, (_, leaf) => leaf);
+  const column = columnOf(table, first.label);
+  const own = leavesOf(column, first.value);
+  if (second === undefined) return own;
+  const other = columnOf(table, second.label);
+  const others = leavesOf(other, second.value);
+  return own.length <= others.length
+    ? own.filter((leaf) => other.codes[leaf] === second.value)
+    : others.filter((leaf) => column.codes[leaf] === first.value);
+}
+
+function columnOf({ labels }: LeafTable, label: number): LabelColumn {
+  const column = labels[label];
+  if (column === undefined) throw new RangeError(`the table has no label ${label}`);
+  return column;
+}

@@ -1,0 +1,176 @@
+import { type Candidates, termsOf } from './scope-candidates.ts';
+import { type LeafTable, membersOf } from './leaf-table.ts';
+
+/** Leaves that are members of the same causes fail alike. */
+interface Cell {
+  /** Positions in the model's `causes`, ascending. */
+  readonly causes: readonly number[];
+  readonly down: number;
+  readonly up: number;
+}
+
+/** Causes with the rates at which their members fail, fitted to what is known of the leaves. */
+export interface Model {
+  /** Candidates, in no order that matters. */
+  readonly causes: readonly number[];
+  /** How often a member of each cause fails of it. */
+  readonly rates: readonly number[];
+  /** How often a leaf fails without a cause. */
+  readonly background: number;
+  readonly cells: readonly Cell[];
+  /** Logarithm of the likelihood less what the causes cost: the higher the better. Unit: nats. */
+  readonly score: number;
+}
+
+/** A model with, for each leaf of which anything is known, the cell it is in. */
+export interface PlacedModel extends Model {
+  readonly cellOf: Uint16Array;
+}
+
+/** A cause whose members fail more seldom is none. */
+const LEAST_RATE = 0.25;
+const MOST_RATE = 1 - 1e-4;
+const LEAST_BACKGROUND = 1e-6;
+const MOST_BACKGROUND = 0.5;
+const ROUNDS = 24;
+/** What it costs to say that there is a cause at all. Unit: nats. */
+const CAUSE_COST = 2;
+/** What a rate costs with each doubling of the evidence that it is fitted to: half, as in the Bayesian criterion. */
+const RATE_COST = 0.5;
+
+/** Scores sets of scopes against what is known of the leaves. */
+export class Scorer {
+  readonly candidates: Candidates;
+  private readonly table: LeafTable;
+  private readonly knownMembers = new Map<number, Int32Array>();
+  private readonly isDown: Uint8Array;
+  private readonly isKnown: Uint8Array;
+
+  constructor(table: LeafTable, candidates: Candidates) {
+    this.table = table;
+    this.candidates = candidates;
+    this.isDown = new Uint8Array(table.size);
+    this.isKnown = new Uint8Array(table.size);
+    for (const leaf of candidates.downLeaves) this.isDown[leaf] = this.isKnown[leaf] = 1;
+    for (const leaf of candidates.upLeaves) this.isKnown[leaf] = 1;
+  }
+
+  place(causes: readonly number[], like?: Model): PlacedModel {
+    const cellOf = new Uint16Array(this.table.size);
+    const { downLeaves, upLeaves } = this.candidates;
+    const cells = [{ causes: [] as readonly number[], down: downLeaves.length, up: upLeaves.length }];
+    for (const [position, cause] of causes.entries()) {
+      const moves = new Map<number, number>();
+      for (const leaf of this.membersOf(cause)) {
+        const from = cellOf[leaf] ?? 0;
+        let to = moves.get(from);
+        if (to === undefined) {
+          to = cells.length;
+          moves.set(from, to);
+          cells.push({ causes: [...(cells[from]?.causes ?? []), position], down: 0, up: 0 });
+        }
+        cellOf[leaf] = to;
+        const [old, next] = [cells[from], cells[to]];
+        if (old === undefined || next === undefined) continue;
+        if (this.isDown[leaf] === 1) {
+          old.down--;
+          next.down++;
+        } else {
+          old.up--;
+          next.up++;
+        }
+      }
+    }
+    return { ...this.fit(causes, cells, ratesLike(causes, like), like?.background), cellOf };
+  }
+
+  /** The model with one cause more, without its places. */
+  extend(model: PlacedModel, cause: number): Model {
+    const { cells, causes, cellOf } = model;
+    const down = new Int32Array(cells.length);
+    const up = new Int32Array(cells.length);
+    for (const leaf of this.membersOf(cause)) {
+      const cell = cellOf[leaf] ?? 0;
+      if (this.isDown[leaf] === 1) down[cell] = (down[cell] ?? 0) + 1;
+      else up[cell] = (up[cell] ?? 0) + 1;
+    }
+    const next: Cell[] = [];
+    for (const [i, cell] of cells.entries()) {
+      const [downs, ups] = [down[i] ?? 0, up[i] ?? 0];
+      next.push({ ...cell, down: cell.down - downs, up: cell.up - ups });
+      if (downs + ups > 0) next.push({ causes: [...cell.causes, causes.length], down: downs, up: ups });
+    }
+    return this.fit([...causes, cause], next, [...model.rates, 0.8], model.background);
+  }
+
+  /** Its members of which anything is known, ascending. */
+  membersOf(candidate: number): Int32Array {
+    let members = this.knownMembers.get(candidate);
+    if (members === undefined) {
+      const { isKnown } = this;
+      members = membersOf(this.table, termsOf(this.candidates, candidate)).filter(
+        (leaf) => isKnown[leaf] === 1,
+      );
+      this.knownMembers.set(candidate, members);
+    }
+    return members;
+  }
+
+  /** Expectation and maximisation: a failure is shared out among the causes that its leaf has, and the background. */
+  private fit(
+    causes: readonly number[],
+    cells: readonly Cell[],
+    rates: readonly number[],
+    background = 0.01,
+  ): Model {
+    const { downLeaves, upLeaves, down, up } = this.candidates;
+    const known = downLeaves.length + upLeaves.length;
+    const members = causes.map((cause) => (down[cause] ?? 0) + (up[cause] ?? 0));
+    const fitted = Array.from(rates);
+    let noise = background;
+    for (let round = 0; round < ROUNDS; round++) {
+      const shares = fitted.map(() => 0);
+      let noiseShare = 0;
+      let change = 0;
+      for (const cell of cells) {
+        if (cell.down === 0) continue;
+        const weight = cell.down / failureRate(cell, fitted, noise);
+        noiseShare += weight * noise;
+        for (const i of cell.causes) shares[i] = (shares[i] ?? 0) + weight * (fitted[i] ?? 0);
+      }
+      for (const [i, share] of shares.entries()) {
+        const next = clamp((share + 0.5) / ((members[i] ?? 0) + 0.5), LEAST_RATE, MOST_RATE);
+        change = Math.max(change, Math.abs(next - (fitted[i] ?? 0)));
+        fitted[i] = next;
+      }
+      const next = clamp((noiseShare + 0.1) / (known + 10), LEAST_BACKGROUND, MOST_BACKGROUND);
+      change = Math.max(change, Math.abs(next - noise) / noise);
+      noise = next;
+      if (change < 0.002) break;
+    }
+    let score = 0;
+    for (const cell of cells) {
+      const rate = failureRate(cell, fitted, noise);
+      if (cell.down > 0) score += cell.down * Math.log(rate);
+      if (cell.up > 0) score += cell.up * Math.log(1 - rate);
+    }
+    for (const [i, cause] of causes.entries()) {
+      score -= (this.candidates.cost[cause] ?? 0) + CAUSE_COST + RATE_COST * Math.log(1 + (members[i] ?? 0));
+    }
+    return { causes, rates: fitted, background: noise, cells, score };
+  }
+}
+
+export function failureRate(cell: Cell, rates: readonly number[], background: number): number {
+  let spared = 1 - background;
+  for (const i of cell.causes) spared *= 1 - (rates[i] ?? 0);
+  return 1 - spared;
+}
+
+function ratesLike(causes: readonly number[], like: Model | undefined): readonly number[] {
+  return causes.map((cause) => like?.rates[like.causes.indexOf(cause)] ?? 0.8);
+}
+
+function clamp(value: number, least: number, most: number): number {
+  return Math.min(most, Math.max(least, value));
+}
