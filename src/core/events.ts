@@ -137,6 +137,8 @@ export interface Maintenance {
 export interface MaintenanceChanged {
   readonly kind: 'maintenance-planned' | 'maintenance-started' | 'maintenance-ended';
   readonly maintenance: Maintenance;
+  /** Who ended it before its time. Absent: time did, or it has not ended. */
+  readonly endedBy?: string;
 }
 
 /** Nothing is announced of what `selector` names until it ends; it is still shown. */
@@ -152,6 +154,8 @@ export interface Silence {
 export interface SilenceChanged {
   readonly kind: 'silence-started' | 'silence-ended';
   readonly silence: Silence;
+  /** Who ended it before its time. Absent: time did, or it has not ended. */
+  readonly endedBy?: string;
 }
 
 /** `by` took the incident on, or, when `isWithdrawn`, let it go again. */

@@ -72,7 +72,7 @@ export function stampsToIso(value: Readonly<Record<string, unknown>>): Record<st
 }
 
 function copyPart(to: Record<string, unknown>, key: string, part: unknown): void {
-  if (typeof part === 'number' && (key.endsWith('AtMs') || key.endsWith('sinceMs'))) {
+  if (typeof part === 'number' && /(?:^at|At|^since)Ms$/.test(key)) {
     to[key.slice(0, -2)] = new Date(part).toISOString();
   } else {
     const isObject = typeof part === 'object' && part !== null && !Array.isArray(part);

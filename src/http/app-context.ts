@@ -3,7 +3,10 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Board } from '../core/board.ts';
 import type { TargetColumns } from '../core/columns.ts';
+import type { EventDraft, JournalEvent, MethodState } from '../core/events.ts';
 import type { ProbeReport } from '../core/outcome.ts';
+import type { Quiet } from '../core/quiet.ts';
+import type { StoreId, TargetId } from '../estate/ids.ts';
 import type { WireStore } from '../feed/protocol.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -34,7 +37,19 @@ export interface Calm {
   set(untilMs: number | undefined): void;
 }
 
-/** All that the HTTP side knows of the monitor. It reads; only `probe` and `reload` do anything. */
+/** What people may do and ask about what is announced. */
+export interface Acts {
+  /** Lays down what somebody did. Resolves once it is on disk and told; rejects when the monitor stops before. */
+  record(draft: EventDraft): Promise<JournalEvent>;
+  /** What keeps a failure of `target` from being announced now; undefined: nothing does. `why` is one sentence. */
+  why(target: TargetId): { readonly rule: string; readonly why: string } | undefined;
+  /** Maintenances and silences as announced so far. */
+  readonly quiet: Quiet;
+  /** As announced so far. */
+  methodState(store: StoreId, method: string): MethodState;
+}
+
+/** All that the HTTP side knows of the monitor. It reads; only `probe`, `reload` and `acts` do anything. */
 export interface AppContext {
   readonly version: string;
   /** The settings in force; a new object after each reload. */
@@ -64,4 +79,6 @@ export interface AppContext {
   readonly reload: () => Promise<Result<ReloadSummary, readonly SettingsProblem[]>>;
   readonly readiness: () => Readiness;
   readonly calm: Calm;
+  /** Absent: this monitor takes no acts, and has no addresses for them. */
+  readonly acts?: Acts;
 }

@@ -1,6 +1,7 @@
 import type { Server } from 'node:http';
 import express, { type ErrorRequestHandler, type Express, type RequestHandler, type Response } from 'express';
 import helmet from 'helmet';
+import { actRoutes } from './act-routes.ts';
 import type { AppContext } from './app-context.ts';
 import { includesRole, offeredToken } from './auth.ts';
 import { eventRoutes } from './event-routes.ts';
@@ -58,6 +59,7 @@ function makeRoutes(context: AppContext): readonly Route[] {
     ...targetRoutes(context),
     ...eventRoutes(context),
     ...operationsRoutes(context),
+    ...(context.acts === undefined ? [] : actRoutes(context, context.acts)),
   ];
   return [...routes, openapiRoute(context, routes)];
 }
@@ -96,7 +98,7 @@ function identify(
   response: Response,
 ): Caller {
   const isUnnamed = settings().tokens.length === 0;
-  if (route.access === 'public') return { role: 'viewer', isUnnamed };
+  if (route.access === 'public') return { role: 'viewer', isUnnamed, name: undefined };
   const offered = offeredToken(request.headers);
   const authenticated = authenticator.admit(offered?.token, request);
   if (isUnnamed && authenticated === undefined) {
@@ -126,7 +128,11 @@ function identify(
   // A browser sends a password along wherever a foreign page sends it: it may read, and nothing else.
   const role = offered?.scheme === 'basic' ? 'viewer' : authenticated;
   if (!includesRole(role, route.access)) throw tooLittle(route.access, isUnnamed);
-  return { role, isUnnamed };
+  return {
+    role,
+    isUnnamed,
+    name: offered?.scheme === 'bearer' ? authenticator.nameOf(offered.token) : undefined,
+  };
 }
 
 function tooLittle(needed: string, isUnnamed: boolean): HttpProblem {
@@ -140,7 +146,9 @@ function tooLittle(needed: string, isUnnamed: boolean): HttpProblem {
 }
 
 function refuseMethod(routes: readonly Route[]): RequestHandler {
-  const allowed = routes.flatMap(({ method }) => (method === 'get' ? ['GET', 'HEAD'] : ['POST']));
+  const allowed = routes.flatMap(({ method }) =>
+    method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()],
+  );
   return (request, response) => {
     response.setHeader('Allow', allowed.join(', '));
     const message = `${request.path} takes ${allowed.join(' and ')}, not ${request.method}.`;

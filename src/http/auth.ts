@@ -18,6 +18,8 @@ export interface Authenticator {
   readonly admit: (token: string | undefined, request: Request) => Role | undefined;
   /** Whether this address has offered so many wrong tokens that it must wait. Unit: s; 0 it need not. */
   readonly mustWaitSeconds: (remoteAddress: string | undefined) => number;
+  /** The name of a token that was let in; undefined when it is none of ours. */
+  readonly nameOf: (token: string) => string | undefined;
 }
 
 /** Wrong tokens from one address within a window, after which only tokens known to be right from there pass. */
@@ -80,6 +82,7 @@ export function makeAuthenticator(tokens: () => readonly Token[], clock: Clock):
         ? authenticate(token, socket.remoteAddress)
         : undefined,
     mustWaitSeconds: (remoteAddress) => Math.ceil(mustWaitMs(remotes.get(remoteAddress ?? '')) / 1_000),
+    nameOf: (token) => findToken(token, tokens())?.name,
   };
 }
 

@@ -56,6 +56,14 @@ function describeRoute(route: Route): Readonly<Record<string, unknown>> {
       ? { security: [] }
       : { description: `Takes the role ${route.access}.`, security: [{ bearer: [] }] }),
     parameters: [...pathParameters(route.path), ...queryParameters(route.query)],
+    ...(route.body === undefined
+      ? {}
+      : {
+          requestBody: {
+            required: true,
+            content: { 'application/json': { schema: schemaOf(route.body) } },
+          },
+        }),
     responses: {
       ...Object.fromEntries(
         Object.entries(route.answers).map(([status, answer]) => [status, describeAnswer(answer)]),

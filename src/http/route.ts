@@ -9,6 +9,8 @@ export interface Caller {
   readonly role: Role;
   /** No token is configured, and the caller is on this machine. */
   readonly isUnnamed: boolean;
+  /** Of the bearer token. Undefined without one, and for a password: a browser sends that along unasked. */
+  readonly name: string | undefined;
 }
 
 /** One request being answered. `signal` aborts when the client is gone before its answer. */
@@ -27,7 +29,7 @@ export interface AnswerDoc {
 
 /** One endpoint: all that serving and documenting it takes. */
 export interface Route {
-  readonly method: 'get' | 'post';
+  readonly method: 'get' | 'post' | 'delete';
   /** As express reads it. */
   readonly path: string;
   /** `public`: no token needed. Otherwise the least role. */
@@ -35,6 +37,8 @@ export interface Route {
   readonly summary: string;
   /** Each parameter's description completes the sentence "it must be …". */
   readonly query: z.ZodObject;
+  /** What `readBody` makes of the request's body; absent: it takes none. Described as the query is. */
+  readonly body?: z.ZodObject;
   readonly answers: Readonly<Record<number, AnswerDoc>>;
   answer(exchange: Exchange): Promise<void> | void;
 }
@@ -50,6 +54,28 @@ export function defineRoute<Query extends z.ZodObject>(
     ...definition,
     answer: (exchange) => definition.answer(exchange, readQuery(definition.query, exchange.request.query)),
   };
+}
+
+/** The body as JSON that `schema` describes; a part that is wrong is named with what to write instead. */
+export function readBody<Body extends z.ZodObject>(schema: Body, { request }: Exchange): z.output<Body> {
+  const given = parseJson(request.body);
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    const fields = Object.keys(schema.shape).join(', ');
+    throw new HttpProblem('bad-request', `The request body must be a JSON object with ${fields}.`);
+  }
+  for (const field of Object.keys(given)) {
+    if (!Object.hasOwn(schema.shape, field)) throw unknownPart('field', field, Object.keys(schema.shape));
+  }
+  const read = schema.safeParse(given);
+  if (read.success) return read.data;
+  const field = String(read.error.issues[0]?.path[0] ?? '');
+  const wanted = describeParameter(schema.shape[field]) ?? 'something else';
+  const value = Object.entries(given).find(([name]) => name === field)?.[1];
+  const message =
+    value === undefined
+      ? `The field ${field} is missing; it must be ${wanted}.`
+      : `The field ${field} is ${JSON.stringify(value)}; it must be ${wanted}.`;
+  throw new HttpProblem('bad-request', message, { field });
 }
 
 /** The last part of a route's path, as in `/api/v1/targets/:id`. */
@@ -78,7 +104,8 @@ function readQuery<Query extends z.ZodObject>(
 ): z.output<Query> {
   const texts: Record<string, string> = {};
   for (const [field, value] of Object.entries(given)) {
-    if (!Object.hasOwn(schema.shape, field)) throw unknownParameter(field, Object.keys(schema.shape));
+    if (!Object.hasOwn(schema.shape, field))
+      throw unknownPart('query parameter', field, Object.keys(schema.shape));
     if (typeof value !== 'string') {
       throw new HttpProblem('bad-query', `The query parameter ${field} is given more than once.`, { field });
     }
@@ -107,13 +134,22 @@ function describeParameter(schema: unknown): string | undefined {
   return schema.description ?? (isWrapped ? describeParameter(schema.unwrap()) : undefined);
 }
 
-function unknownParameter(field: string, known: readonly string[]): HttpProblem {
-  const near = suggest(field, known);
+function parseJson(body: unknown): unknown {
+  try {
+    return body instanceof Uint8Array ? JSON.parse(Buffer.from(body).toString('utf8')) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function unknownPart(part: 'query parameter' | 'field', name: string, known: readonly string[]): HttpProblem {
+  const near = suggest(name, known);
   const advice =
     near !== undefined
       ? `did you mean ${near}?`
       : known.length === 0
         ? 'this address takes none.'
         : `it may be ${known.join(', ')}.`;
-  return new HttpProblem('bad-query', `There is no query parameter "${field}" here; ${advice}`, { field });
+  const code = part === 'field' ? 'bad-request' : 'bad-query';
+  return new HttpProblem(code, `There is no ${part} "${name}" here; ${advice}`, { field: name });
 }

@@ -124,11 +124,13 @@ const maintenanceChanged = z.looseObject({
     ...span,
     flexibleMs: z.exactOptional(z.number()),
   }),
+  endedBy: z.exactOptional(z.string()),
 });
 
 const silenceChanged = z.looseObject({
   kind: z.enum(['silence-started', 'silence-ended']),
   silence: z.looseObject({ id: z.string(), selector: z.string(), ...span }),
+  endedBy: z.exactOptional(z.string()),
 });
 
 const incidentAcknowledged = z.looseObject({

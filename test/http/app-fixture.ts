@@ -8,13 +8,15 @@ import { z } from 'zod';
 import { CalmMode } from '../../src/engine/calm-mode.ts';
 import { Board } from '../../src/core/board.ts';
 import { TargetColumns } from '../../src/core/columns.ts';
+import type { MethodState } from '../../src/core/events.ts';
 import { type State, UNKNOWN_HEALTH } from '../../src/core/health.ts';
 import type { ProbeReport } from '../../src/core/outcome.ts';
-import type { Store, Target } from '../../src/estate/estate.ts';
+import { Quiet } from '../../src/core/quiet.ts';
+import type { Estate, Store, Target } from '../../src/estate/estate.ts';
 import { toStoreId } from '../../src/estate/ids.ts';
 import { makeSnapshot } from '../../src/feed/snapshot.ts';
 import { createApp, limitServer } from '../../src/http/app.ts';
-import type { AppContext } from '../../src/http/app-context.ts';
+import type { Acts, AppContext } from '../../src/http/app-context.ts';
 import { makeAuthenticator } from '../../src/http/auth.ts';
 import { MemoryJournal } from '../../src/journal/memory-journal.ts';
 import { systemClock } from '../../src/lib/clock.ts';
@@ -78,11 +80,38 @@ export const ANSWERED: ProbeReport = {
   trail: ['connecting to 127.0.0.1'],
 };
 
+/** Acts that are laid down as the ledger does it, and hold as the core says. */
+function makeActs(
+  board: Board,
+  journal: MemoryJournal,
+  estate: Estate,
+  methodState: Acts['methodState'] = () => 'unknown',
+): Acts {
+  const quiet = new Quiet(estate);
+  return {
+    quiet,
+    async record(draft) {
+      const [event] = await journal.append([draft]);
+      if (event === undefined) throw new Error('the journal took nothing');
+      board.apply(event);
+      quiet.apply(event);
+      return event;
+    },
+    why: (id) => {
+      const target = estate.targets.get(id);
+      return target && quiet.ruleFor(target, systemClock.nowMs());
+    },
+    methodState,
+  };
+}
+
 export interface FixtureOptions {
   readonly tokens?: readonly Token[];
   readonly stores?: readonly Store[];
   readonly targets?: readonly Target[];
   readonly modules?: readonly Module[];
+  /** What is known of every payment method. Default unknown. */
+  readonly methodState?: () => MethodState;
   readonly context?: Partial<AppContext>;
 }
 
@@ -164,6 +193,7 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
     reload: async () => ok({ added: 1, removed: 2, changed: 3 }),
     readiness: () => ({ ready: true, problems: [] }),
     calm: new CalmMode(clock, () => undefined),
+    acts: makeActs(board, journal, settings.estate, options.methodState),
     ...options.context,
   };
   const server = createServer(createApp(context));
