@@ -1,27 +1,4 @@
-import { type AnyReason, REASON_TEXT } from '../core/reason.ts';
-
-/** `REASON_TEXT` for several at once. */
-const REASON_OF_MANY: Readonly<Record<AnyReason, string>> = {
-  dns: 'their names do not resolve',
-  unreachable: 'the network says they cannot be reached',
-  'connect-timeout': 'they do not answer connection attempts',
-  'connect-refused': 'they refuse connections',
-  tls: 'no TLS session comes about',
-  'tls-certificate': 'their certificates are not acceptable',
-  auth: 'they reject our credentials',
-  protocol: 'they connect but do not speak as expected',
-  device: 'the devices report a fault',
-  host: 'they cannot reach the payment host',
-  content: 'they answer with the wrong content',
-  slow: 'they answer too slowly',
-  stale: 'they have not been checked lately',
-  'self-resources': REASON_TEXT['self-resources'],
-  'self-network': REASON_TEXT['self-network'],
-  'self-resolver': REASON_TEXT['self-resolver'],
-  'self-program': REASON_TEXT['self-program'],
-  'self-late': REASON_TEXT['self-late'],
-  'self-internal': REASON_TEXT['self-internal'],
-};
+import { type AnyReason, REASON_TEXT, REASON_TEXT_OF_MANY } from '../core/reason.ts';
 
 const NOUNS: ReadonlyMap<string, readonly [one: string, many: string]> = new Map([
   ['terminal', ['terminal', 'terminals']],
@@ -47,7 +24,7 @@ export function whyMany(reasons: readonly (string | undefined)[]): string {
   const [most] = Array.from(counts).sort(([, a], [, b]) => b - a);
   if (most === undefined) return '';
   const [reason, count] = most;
-  const clause = reasons.length === 1 ? REASON_TEXT[reason] : REASON_OF_MANY[reason];
+  const clause = reasons.length === 1 ? REASON_TEXT[reason] : REASON_TEXT_OF_MANY[reason];
   return count === reasons.length ? clause : `mostly, ${clause}`;
 }
 

@@ -59,3 +59,26 @@ export const REASON_TEXT: Readonly<Record<AnyReason, string>> = {
   'self-late': 'the monitor ran too late to judge',
   'self-internal': 'the monitor has a fault of its own',
 };
+
+/** `REASON_TEXT` for several at once. */
+export const REASON_TEXT_OF_MANY: Readonly<Record<AnyReason, string>> = {
+  dns: 'their names do not resolve',
+  unreachable: 'the network says they cannot be reached',
+  'connect-timeout': 'they do not answer connection attempts',
+  'connect-refused': 'they refuse connections',
+  tls: 'no TLS session comes about',
+  'tls-certificate': 'their certificates are not acceptable',
+  auth: 'they reject our credentials',
+  protocol: 'they connect but do not speak as expected',
+  device: 'the devices report a fault',
+  host: 'they cannot reach the payment host',
+  content: 'they answer with the wrong content',
+  slow: 'they answer too slowly',
+  stale: 'they have not been checked lately',
+  'self-resources': REASON_TEXT['self-resources'],
+  'self-network': REASON_TEXT['self-network'],
+  'self-resolver': REASON_TEXT['self-resolver'],
+  'self-program': REASON_TEXT['self-program'],
+  'self-late': REASON_TEXT['self-late'],
+  'self-internal': REASON_TEXT['self-internal'],
+};

@@ -1,0 +1,205 @@
+import type { Estate } from '../estate/estate.ts';
+import type { StoreId, TargetId } from '../estate/ids.ts';
+import type { MethodState, PaymentMethodChanged } from './events.ts';
+import { judgeMethod, type Judgement, type StatusOf } from './judge-method.ts';
+import type { Outlook } from './outlook.ts';
+import { type MethodPlan, planMethods, type ServiceGroup } from './payment-lanes.ts';
+import { tellUnwatched } from './payment-words.ts';
+import type { AnyReason } from './reason.ts';
+
+/** How a customer can pay with one method in one store. */
+export interface MethodStatus {
+  readonly state: MethodState;
+  readonly reason?: AnyReason;
+  /** One plain sentence for whoever runs the store. */
+  readonly message: string;
+  /** When the state began; the reason and the message may be newer. Epoch ms, UTC. */
+  readonly sinceMs: number;
+}
+
+/** As JSON keeps it. */
+export type SavedMethods = readonly (readonly [
+  StoreId,
+  readonly (readonly [name: string, status: MethodStatus])[],
+])[];
+
+interface StoreWatch {
+  readonly id: StoreId;
+  readonly index: number;
+  readonly plans: readonly MethodPlan[];
+  /** Replaced, never written over: as long as nothing changes it is the same object. */
+  statuses: ReadonlyMap<string, MethodStatus>;
+  isMarked: boolean;
+}
+
+const NONE: ReadonlyMap<string, MethodStatus> = new Map();
+
+/**
+ * How customers can pay in each store, kept up with the targets' states. A new one has judged nothing: every method
+ * is unknown, and the first `settle` judges every store.
+ */
+export class PaymentMethods {
+  private readonly estate: Estate;
+  private readonly statusOf: StatusOf;
+  private readonly stores = new Map<StoreId, StoreWatch>();
+  private readonly watched = new Map<TargetId, readonly StoreWatch[]>();
+  private marked: StoreWatch[] = [];
+  /** Services of many stores that were touched since stores were last judged. */
+  private readonly touched = new Set<TargetId>();
+  /** Of methods that are watched no more: their end is still to be told. */
+  private orphans: SavedMethods = [];
+
+  constructor(outlook: Outlook, statusOf: StatusOf) {
+    this.estate = outlook.estate;
+    this.statusOf = statusOf;
+    const served = new Map<TargetId, Set<StoreWatch>>();
+    for (const [id, plans] of planMethods(outlook)) {
+      const store: StoreWatch = { id, index: this.stores.size, plans, statuses: NONE, isMarked: false };
+      this.stores.set(id, store);
+      const own = [store];
+      for (const { lanes } of plans) for (const { target } of lanes) this.watched.set(target, own);
+      for (const { members } of groupsOf(plans)) {
+        for (const member of members) {
+          const stores = served.get(member);
+          if (stores === undefined) served.set(member, new Set(own));
+          else stores.add(store);
+        }
+      }
+    }
+    for (const [target, stores] of served) {
+      this.watched.set(target, Array.from(stores.union(new Set(this.watched.get(target)))));
+    }
+    this.touchAll();
+  }
+
+  /** Says that a target's state changed: the stores to which it matters are judged at the next `settle`. */
+  touch(target: TargetId): void {
+    const stores = this.watched.get(target);
+    if (stores === undefined || this.touched.has(target)) return;
+    if (stores.length > 1) this.touched.add(target);
+    for (const store of stores) this.mark(store);
+  }
+
+  /** Says that any state may have changed. */
+  touchAll(): void {
+    for (const store of this.stores.values()) this.mark(store);
+  }
+
+  /** The stores whose payments hang on `target`: its own, or those that it serves. */
+  storesServedBy(target: TargetId): readonly StoreId[] {
+    return (this.watched.get(target) ?? []).map(({ id }) => id);
+  }
+
+  /**
+   * Judges the marked stores anew, each once. Changes of state, by store and in the order of the configured methods;
+   * they began `atMs`. A message that tells other numbers alone is no change, but `of` has it.
+   */
+  settle(atMs: number): readonly PaymentMethodChanged[] {
+    const marked = this.marked.sort((a, b) => a.index - b.index);
+    this.marked = [];
+    this.touched.clear();
+    const changes = this.endOrphans(atMs);
+    for (const store of marked) {
+      store.isMarked = false;
+      this.judge(store, atMs, changes);
+    }
+    return changes;
+  }
+
+  /** The methods watched in `store`, in the order of the configuration. The same object until something changes. */
+  of(store: StoreId): ReadonlyMap<string, MethodStatus> {
+    return this.stores.get(store)?.statuses ?? NONE;
+  }
+
+  /** What `restore` continues from, fit for JSON. */
+  save(): SavedMethods {
+    const known = Array.from(this.stores.values(), ({ id, statuses }) => [id, Array.from(statuses)] as const);
+    return [...known.filter(([, statuses]) => statuses.length > 0), ...this.orphans];
+  }
+
+  /** Takes over what `save` gave, unchanged; of a method that is not watched any more, the next `settle` tells the end. */
+  restore(saved: SavedMethods): void {
+    const orphans: SavedMethods[number][] = [];
+    for (const [id, statuses] of saved) {
+      const store = this.stores.get(id);
+      const isWatched = ([name]: readonly [string, MethodStatus]): boolean =>
+        store?.plans.some((plan) => plan.name === name) === true;
+      if (store !== undefined) store.statuses = new Map(statuses.filter(isWatched));
+      const gone = statuses.filter((entry) => !isWatched(entry));
+      if (gone.length > 0) orphans.push([id, gone]);
+    }
+    this.orphans = orphans;
+  }
+
+  private mark(store: StoreWatch): void {
+    if (store.isMarked) return;
+    store.isMarked = true;
+    this.marked.push(store);
+  }
+
+  private judge(store: StoreWatch, atMs: number, changes: PaymentMethodChanged[]): void {
+    let isChanged = false;
+    const statuses = new Map<string, MethodStatus>();
+    for (const plan of store.plans) {
+      const before = store.statuses.get(plan.name);
+      const judgement = judgeMethod(plan, this.statusOf);
+      const from = before?.state ?? 'unknown';
+      const isSame = judgement.state === from;
+      if (before !== undefined && isSame && isAlike(before, judgement)) {
+        statuses.set(plan.name, before);
+        continue;
+      }
+      isChanged = true;
+      const status = { ...judgement, sinceMs: isSame ? (before?.sinceMs ?? atMs) : atMs };
+      statuses.set(plan.name, status);
+      if (!isSame) changes.push(this.describeChange(store.id, plan.name, from, status));
+    }
+    if (isChanged || statuses.size !== store.statuses.size) store.statuses = statuses;
+  }
+
+  private endOrphans(atMs: number): PaymentMethodChanged[] {
+    const ends = this.orphans.flatMap(([store, statuses]) =>
+      statuses
+        .filter(([, { state }]) => state !== 'unknown')
+        .map(([name, { state }]) => {
+          const end: MethodStatus = { state: 'unknown', message: tellUnwatched(name), sinceMs: atMs };
+          return this.describeChange(store, name, state, end);
+        }),
+    );
+    this.orphans = [];
+    return ends;
+  }
+
+  private describeChange(
+    store: StoreId,
+    method: string,
+    from: MethodState,
+    { state, reason, message, sinceMs }: MethodStatus,
+  ): PaymentMethodChanged {
+    const { chain, region } = this.estate.stores.get(store) ?? {};
+    // In the order of the alphabet, as the journal writes them: it then need not sort.
+    return {
+      ...(chain === undefined ? {} : { chain }),
+      from,
+      kind: 'payment-method-changed',
+      message,
+      method,
+      ...(reason === undefined ? {} : { reason }),
+      ...(region === undefined ? {} : { region }),
+      sinceMs,
+      store,
+      to: state,
+    };
+  }
+}
+
+function isAlike(before: MethodStatus, { reason, message }: Judgement): boolean {
+  return before.reason === reason && before.message === message;
+}
+
+/** Each once. */
+function groupsOf(plans: readonly MethodPlan[]): ReadonlySet<ServiceGroup> {
+  return new Set(
+    plans.flatMap(({ lanes, services }) => [...services, ...new Set(lanes.flatMap((lane) => lane.services))]),
+  );
+}
