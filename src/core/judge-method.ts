@@ -18,6 +18,94 @@ export interface Judgement {
   readonly message: string;
 }
 
+/** Judges methods by the states that hold now: one for all that is judged at once. */
+export class MethodJudge {
+  private readonly statusOf: StatusOf;
+  /** Services serve many stores and are judged once. */
+  private readonly services = new Map<ServiceGroup, ServiceCause | undefined>();
+
+  constructor(statusOf: StatusOf) {
+    this.statusOf = statusOf;
+  }
+
+  /**
+   * A lane of which nothing is known counts neither way; but that nothing works is said only when at least half of
+   * the lanes are known.
+   */
+  judge(plan: MethodPlan): Judgement {
+    return plan.lanes.length === 0 ? this.judgeServices(plan) : this.judgeLanes(plan);
+  }
+
+  private judgeServices(plan: MethodPlan): Judgement {
+    const cause = this.worstOf(plan.services);
+    if (cause === undefined) return conclude(plan, 'available', [], NO_LANES);
+    return conclude(plan, SERVICE_MEANS[cause.service.state], [cause], NO_LANES);
+  }
+
+  private judgeLanes(plan: MethodPlan): Judgement {
+    const tally: Tally = { failing: [], degraded: [], unknown: [], cutOff: 0 };
+    for (const lane of plan.lanes) this.countLane(lane, tally);
+    const { failing, degraded, unknown, cutOff } = tally;
+    const total = plan.lanes.length;
+    const known = total - unknown.length;
+    const working = known - failing.length;
+    const lanes = { total, known, working, degraded: degraded.length, cutOff };
+    if (working > 0) {
+      if (failing.length > 0) return conclude(plan, 'degraded', failing, lanes);
+      return conclude(plan, degraded.length > 0 ? 'degraded' : 'available', degraded, lanes);
+    }
+    if (known * 2 < total) return conclude(plan, 'unknown', unknown, lanes);
+    return conclude(plan, cutOff > 0 ? 'offline-only' : 'down', failing, lanes);
+  }
+
+  private countLane(lane: Lane, tally: Tally): void {
+    const status = this.statusOf(lane.target);
+    const state = status?.state ?? 'unknown';
+    const reason = status?.reason;
+    if (state === 'unknown') {
+      tally.unknown.push(ownCause(reason));
+      return;
+    }
+    const isCutOff = reason === 'host' && lane.isOffline;
+    if (state === 'down' || (state === 'degraded' && isCutOff)) {
+      if (isCutOff) tally.cutOff++;
+      tally.failing.push(ownCause(reason));
+      return;
+    }
+    const cause = this.worstOf(lane.services);
+    if (cause?.service.state === 'down') {
+      if (lane.isOffline) tally.cutOff++;
+      tally.failing.push(cause);
+    } else if (cause?.service.state === 'unknown') tally.unknown.push(cause);
+    else if (state === 'degraded') tally.degraded.push(ownCause(reason));
+    else if (cause !== undefined) tally.degraded.push(cause);
+  }
+
+  /** All of `groups` must work. Undefined: they do. */
+  private worstOf(groups: readonly ServiceGroup[]): ServiceCause | undefined {
+    let worst: ServiceCause | undefined;
+    for (const group of groups) {
+      const cause = this.causeIn(group);
+      if (cause === undefined) continue;
+      if (worst === undefined || RANK[cause.service.state] > RANK[worst.service.state]) worst = cause;
+    }
+    return worst;
+  }
+
+  private causeIn(group: ServiceGroup): ServiceCause | undefined {
+    if (this.services.has(group)) return this.services.get(group);
+    const service = judgeService(group, this.statusOf);
+    const cause = service && {
+      service,
+      ...(service.reason === undefined ? {} : { reason: service.reason }),
+    };
+    this.services.set(group, cause);
+    return cause;
+  }
+}
+
+type ServiceCause = Cause & Required<Pick<Cause, 'service'>>;
+
 /** Lanes by how they are, with a cause for each that is not well. */
 interface Tally {
   readonly failing: Cause[];
@@ -27,76 +115,21 @@ interface Tally {
   cutOff: number;
 }
 
-/**
- * Judges one method in one store. A lane of which nothing is known counts neither way; but that nothing works is said
- * only when at least half of the lanes are known.
- */
-export function judgeMethod(plan: MethodPlan, statusOf: StatusOf): Judgement {
-  return plan.lanes.length === 0 ? judgeServices(plan, statusOf) : judgeLanes(plan, statusOf);
-}
-
-function judgeServices(plan: MethodPlan, statusOf: StatusOf): Judgement {
-  const service = worstOf(plan.services, statusOf);
-  const state = service === undefined ? 'available' : SERVICE_MEANS[service.state];
-  return conclude(plan, state, service === undefined ? [] : [causeOf(service)], NO_LANES);
-}
-
-const SERVICE_MEANS: Readonly<Record<ServiceVerdict['state'], MethodState>> = {
-  down: 'down',
-  unknown: 'unknown',
-  degraded: 'degraded',
-};
-
-function judgeLanes(plan: MethodPlan, statusOf: StatusOf): Judgement {
-  const tally: Tally = { failing: [], degraded: [], unknown: [], cutOff: 0 };
-  for (const lane of plan.lanes) countLane(lane, statusOf, tally);
-  const { failing, degraded, unknown, cutOff } = tally;
-  const total = plan.lanes.length;
-  const known = total - unknown.length;
-  const working = known - failing.length;
-  const lanes = { total, known, working, degraded: degraded.length, cutOff };
-  if (working > 0) {
-    if (failing.length > 0) return conclude(plan, 'degraded', failing, lanes);
-    return conclude(plan, degraded.length > 0 ? 'degraded' : 'available', degraded, lanes);
-  }
-  if (known * 2 < total) return conclude(plan, 'unknown', unknown, lanes);
-  return conclude(plan, cutOff > 0 ? 'offline-only' : 'down', failing, lanes);
-}
-
 const NO_LANES = { total: 0, known: 0, working: 0, degraded: 0, cutOff: 0 };
 
-function countLane(lane: Lane, statusOf: StatusOf, tally: Tally): void {
-  const { state = 'unknown', reason } = statusOf(lane.target) ?? {};
-  if (state === 'unknown') {
-    tally.unknown.push(causeOf(undefined, reason));
-    return;
-  }
-  if (state === 'down' || (state === 'degraded' && reason === 'host' && lane.isOffline)) {
-    if (reason === 'host' && lane.isOffline) tally.cutOff++;
-    tally.failing.push(causeOf(undefined, reason));
-    return;
-  }
-  const service = worstOf(lane.services, statusOf);
-  if (service?.state === 'down') {
-    if (lane.isOffline) tally.cutOff++;
-    tally.failing.push(causeOf(service));
-  } else if (service?.state === 'unknown') tally.unknown.push(causeOf(service));
-  else if (state === 'degraded') tally.degraded.push(causeOf(undefined, reason));
-  else if (service !== undefined) tally.degraded.push(causeOf(service));
-}
+const SERVICE_MEANS = { down: 'down', unknown: 'unknown', degraded: 'degraded' } as const;
 
 const RANK: Readonly<Record<ServiceVerdict['state'], number>> = { down: 3, unknown: 2, degraded: 1 };
 
-/** All of `groups` must work. Undefined: they do. */
-function worstOf(groups: readonly ServiceGroup[], statusOf: StatusOf): ServiceVerdict | undefined {
-  let worst: ServiceVerdict | undefined;
-  for (const group of groups) {
-    const verdict = judgeService(group, statusOf);
-    if (verdict !== undefined && (worst === undefined || RANK[verdict.state] > RANK[worst.state])) {
-      worst = verdict;
-    }
-  }
-  return worst;
+const OWN_CAUSES = new Map<AnyReason | undefined, Cause>();
+
+/** The same object for the same reason: a storm makes a hundred thousand. */
+function ownCause(reason: AnyReason | undefined): Cause {
+  const known = OWN_CAUSES.get(reason);
+  if (known !== undefined) return known;
+  const cause = reason === undefined ? {} : { reason };
+  OWN_CAUSES.set(reason, cause);
+  return cause;
 }
 
 /** One of `group` is enough. Undefined: they work. While one may work, for all we know, they are not called down. */
@@ -125,10 +158,6 @@ function judgeService({ kind, members }: ServiceGroup, statusOf: StatusOf): Serv
   return counts.unknown > 0 ? verdict('unknown', 'unknown') : verdict('down', 'down');
 }
 
-function causeOf(service: ServiceVerdict | undefined, reason = service?.reason): Cause {
-  return { ...(service === undefined ? {} : { service }), ...(reason === undefined ? {} : { reason }) };
-}
-
 function conclude(
   { name, laneKind }: MethodPlan,
   state: MethodState,
@@ -146,6 +175,8 @@ function mostCommon(causes: readonly Cause[]): {
   readonly cause: Cause | undefined;
   readonly isOnly: boolean;
 } {
+  const [first] = causes;
+  if (causes.every((cause) => cause === first)) return { cause: first, isOnly: true };
   const groups = Map.groupBy(causes, ({ service, reason }) => `${service?.kind ?? '\0'} ${reason ?? ''}`);
   let most: readonly Cause[] = [];
   for (const alike of groups.values()) if (alike.length > most.length) most = alike;

@@ -1,7 +1,7 @@
 import type { Estate } from '../estate/estate.ts';
 import type { StoreId, TargetId } from '../estate/ids.ts';
 import type { MethodState, PaymentMethodChanged } from './events.ts';
-import { judgeMethod, type Judgement, type StatusOf } from './judge-method.ts';
+import { type Judgement, MethodJudge, type StatusOf } from './judge-method.ts';
 import type { Outlook } from './outlook.ts';
 import { type MethodPlan, planMethods, type ServiceGroup } from './payment-lanes.ts';
 import { tellUnwatched } from './payment-words.ts';
@@ -99,9 +99,10 @@ export class PaymentMethods {
     this.marked = [];
     this.touched.clear();
     const changes = this.endOrphans(atMs);
+    const judge = new MethodJudge(this.statusOf);
     for (const store of marked) {
       store.isMarked = false;
-      this.judge(store, atMs, changes);
+      this.judgeStore(store, judge, atMs, changes);
     }
     return changes;
   }
@@ -137,12 +138,17 @@ export class PaymentMethods {
     this.marked.push(store);
   }
 
-  private judge(store: StoreWatch, atMs: number, changes: PaymentMethodChanged[]): void {
+  private judgeStore(
+    store: StoreWatch,
+    judge: MethodJudge,
+    atMs: number,
+    changes: PaymentMethodChanged[],
+  ): void {
     let isChanged = false;
     const statuses = new Map<string, MethodStatus>();
     for (const plan of store.plans) {
       const before = store.statuses.get(plan.name);
-      const judgement = judgeMethod(plan, this.statusOf);
+      const judgement = judge.judge(plan);
       const from = before?.state ?? 'unknown';
       const isSame = judgement.state === from;
       if (before !== undefined && isSame && isAlike(before, judgement)) {
