@@ -1,15 +1,20 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { pino } from 'pino';
+import { addAck } from './cli/ack.ts';
 import { addCheck } from './cli/check.ts';
 import { type CliContext, type ExitCode, UsageError } from './cli/context.ts';
 import { addDemo } from './cli/demo.ts';
 import { addJournal } from './cli/journal.ts';
+import { addMaintenance } from './cli/maintenance.ts';
+import { addReport } from './cli/report.ts';
 import { addServe } from './cli/serve.ts';
+import { addSilence } from './cli/silence.ts';
 import { addSimulate } from './cli/simulate.ts';
 import { addStatus } from './cli/status.ts';
 import { addValidate } from './cli/validate.ts';
 import { addWatch } from './cli/watch.ts';
+import { addWhy } from './cli/why.ts';
 import { systemClock } from './lib/clock.ts';
 import { monitorStarter } from './monitor.ts';
 import { probers } from './probes/registry.ts';
@@ -44,6 +49,11 @@ addCheck(program, cli, probers, loadSettings);
 addValidate(program, cli, probers);
 addWatch(program, cli);
 addStatus(program, cli);
+addAck(program, cli);
+addSilence(program, cli);
+addMaintenance(program, cli);
+addReport(program, cli);
+addWhy(program, cli);
 addJournal(program, cli);
 
 try {

@@ -1,17 +1,14 @@
-import axios, { type AxiosInstance } from 'axios';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { AxiosInstance } from 'axios';
+import type { Command } from 'commander';
 import { z } from 'zod';
 import { formatDuration } from '../lib/duration.ts';
+import { addApiOptions, type ApiOptions, withApi } from './api-client.ts';
 import type { CliContext, ExitCode } from './context.ts';
 
-interface StatusOptions {
-  readonly url: string;
-  readonly token?: string;
+interface StatusOptions extends ApiOptions {
   readonly json?: boolean;
 }
 
-/** Unit: ms. */
-const ANSWER_WITHIN_MS = 10_000;
 const PAGE_SIZE = 1_000;
 
 const TargetPage = z.object({
@@ -29,35 +26,19 @@ type DownTarget = z.infer<typeof TargetPage>['targets'][number];
 
 /** `kassavakt status`: one look, for a script or a tired person. */
 export function addStatus(program: Command, cli: CliContext): void {
-  program
-    .command('status')
+  addApiOptions(program.command('status'))
     .description('what is down now; exit code 1 when anything is')
-    .option('--url <url>', 'where the monitor answers', parseUrl, 'http://127.0.0.1:9840')
-    .option('--token <token>', 'the access token (better in the environment: KASSAVAKT_TOKEN)')
     .option('--json', 'print the targets that are down as JSON')
     .action((options: StatusOptions) => cli.finish(() => runStatus(options, cli)));
 }
 
-async function runStatus(options: StatusOptions, cli: CliContext): Promise<ExitCode> {
-  const token = options.token ?? cli.env['KASSAVAKT_TOKEN'];
-  const api = axios.create({
-    baseURL: options.url,
-    timeout: ANSWER_WITHIN_MS,
-    signal: cli.stop,
-    maxRedirects: 0,
-    ...(token === undefined ? {} : { headers: { Authorization: `Bearer ${token}` } }),
+function runStatus(options: StatusOptions, cli: CliContext): Promise<ExitCode> {
+  return withApi(options, cli, async (api) => {
+    const down = await listDown(api);
+    if (options.json === true) cli.print(JSON.stringify({ down }));
+    else describe(down, cli.clock.nowMs()).forEach(cli.print);
+    return down.length === 0 ? 0 : 1;
   });
-  let down: readonly DownTarget[];
-  try {
-    down = await listDown(api);
-  } catch (error) {
-    if (!axios.isAxiosError(error)) throw error;
-    cli.complain(`${options.url} gives no answer to go by: ${whyNot(error.response?.data) ?? error.message}`);
-    return 3;
-  }
-  if (options.json === true) cli.print(JSON.stringify({ down }));
-  else describe(down, cli.clock.nowMs()).forEach(cli.print);
-  return down.length === 0 ? 0 : 1;
 }
 
 async function listDown(api: AxiosInstance): Promise<readonly DownTarget[]> {
@@ -79,14 +60,4 @@ function describe(down: readonly DownTarget[], nowMs: number): readonly string[]
     return `${id}${place} is down${time}: ${message ?? 'no reason is known'}`;
   });
   return [...lines, `${down.length} down.`];
-}
-
-function whyNot(answer: unknown): string | undefined {
-  const problem = z.object({ error: z.object({ message: z.string() }) }).safeParse(answer);
-  return problem.success ? problem.data.error.message : undefined;
-}
-
-function parseUrl(text: string): string {
-  if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return text;
-  throw new InvalidArgumentError('write it as http://host:port.');
 }
