@@ -225,6 +225,19 @@ export type EventDraft = { readonly atMs: number } & (
 /** An event as journalled and announced. `seq` counts from 1 without gaps. */
 export type JournalEvent = EventDraft & { readonly seq: number };
 
+/** What follows from other events; the rest is what they follow from. */
+export function isOutcome(event: EventDraft): boolean {
+  switch (event.kind) {
+    case 'incident-opened':
+    case 'incident-updated':
+    case 'incident-resolved':
+    case 'payment-method-changed':
+      return true;
+    default:
+      return false;
+  }
+}
+
 /**
  * What an event is about. The newest event of a subject tells its present state, until it is closed.
  * Absent: the event leaves no state behind.

@@ -1,0 +1,253 @@
+import type { Estate, Labels, Target } from '../estate/estate.ts';
+import type { TargetId } from '../estate/ids.ts';
+import type { EvidenceGathered } from './events.ts';
+import { decodeBits, orderedIds } from './evidence.ts';
+import type { State } from './health.ts';
+import { LEAF_DOWN, LEAF_UNKNOWN, LEAF_UP, type LeafTable, makeLeafTable } from './leaf-table.ts';
+import { localise } from './localise.ts';
+
+/** What a target's failing says, when a scope is looked for. `unknown` says nothing. */
+export type Verdict = typeof LEAF_UNKNOWN | typeof LEAF_UP | typeof LEAF_DOWN;
+
+/** One thing that failing targets share. */
+export interface Cause {
+  /** Label maps, each a conjunction, any of which explains it as well as the others. */
+  readonly scopes: readonly Labels[];
+  readonly kinds: ReadonlySet<string>;
+  /** Those of the failing that it explains. */
+  readonly failing: readonly TargetId[];
+  /** How many targets of its kinds its scope has. */
+  readonly size: number;
+  /** 0 to 1. */
+  readonly confidence: number;
+}
+
+/** So many failures of a kind are looked at together; fewer are each their own, or their store's. */
+const FEWEST_SHARED = 3;
+/** So much of a store's targets of a kind, at least, are the store. */
+const STORE_SHARE = 0.5;
+/** Labels that name no thing that could fail: what a target is, and which of its store's it is. */
+const NOT_SHARED: ReadonlySet<string> = new Set(['kind', 'lane']);
+
+interface Population {
+  readonly targets: readonly Target[];
+  readonly table: LeafTable;
+  readonly states: Uint8Array;
+}
+
+/** Finds what failing targets share, kind by kind: "all terminals of a chain", though its web shop answers. */
+export class CauseFinder {
+  private readonly byKind: ReadonlyMap<string, readonly Target[]>;
+  private readonly populations = new Map<string, Population>();
+  private readonly estate: Estate;
+
+  constructor(estate: Estate) {
+    this.estate = estate;
+    this.byKind = Map.groupBy(estate.targets.values(), ({ kind }) => kind);
+  }
+
+  /** The causes of `failing`, most failures first; every one of them is in exactly one cause. */
+  find(failing: ReadonlySet<TargetId>, verdictOf: (id: TargetId) => Verdict): readonly Cause[] {
+    const causes: Cause[] = [];
+    const left: Target[] = [];
+    const targets = Array.from(failing, (id) => this.estate.targets.get(id)).filter(
+      (found) => found !== undefined,
+    );
+    for (const [kind, own] of Map.groupBy(targets, (target) => target.kind)) {
+      const explained = new Set<Target>();
+      if (own.length >= FEWEST_SHARED) {
+        for (const cause of this.findShared(kind, failing, verdictOf, explained)) addCause(causes, cause);
+      }
+      for (const target of own) if (!explained.has(target)) left.push(target);
+    }
+    this.placeRest(left, causes);
+    return causes.toSorted((a, b) => b.failing.length - a.failing.length || compareIds(a, b));
+  }
+
+  /** How many targets of `kinds` a scope has. */
+  sizeOf(scope: Labels, kinds: ReadonlySet<string>): number {
+    let size = 0;
+    for (const kind of kinds) {
+      for (const target of this.byKind.get(kind) ?? []) if (isInScope(target, scope)) size++;
+    }
+    return size;
+  }
+
+  private findShared(
+    kind: string,
+    failing: ReadonlySet<TargetId>,
+    verdictOf: (id: TargetId) => Verdict,
+    explained: Set<Target>,
+  ): readonly Cause[] {
+    const { targets, table, states } = this.populationOf(kind);
+    for (const [leaf, { id }] of targets.entries())
+      states[leaf] = failing.has(id) ? LEAF_DOWN : verdictOf(id);
+    const causes: Cause[] = [];
+    for (const explanation of localise(table, states)) {
+      const own: TargetId[] = [];
+      for (const leaf of explanation.leaves) {
+        const target = targets[leaf];
+        if (target === undefined || !failing.has(target.id) || explained.has(target)) continue;
+        explained.add(target);
+        own.push(target.id);
+      }
+      if (own.length === 0) continue;
+      const { scopes, members, confidence } = explanation;
+      causes.push({ scopes, kinds: new Set([kind]), failing: own, size: members, confidence });
+    }
+    return causes;
+  }
+
+  /** What no shared scope explains: part of a cause found for another kind, its store's, or a target alone. */
+  private placeRest(left: readonly Target[], causes: Cause[]): void {
+    const alone = new Set<Target>();
+    for (const target of left) {
+      const index = causes.findIndex(({ scopes }) => scopes.some((scope) => isInScope(target, scope)));
+      const cause = causes[index];
+      if (cause === undefined) alone.add(target);
+      else causes[index] = this.joined(cause, [target]);
+    }
+    for (const [store, own] of Map.groupBy(alone, (target) => target.store)) {
+      for (const group of store === undefined ? [] : Map.groupBy(own, ({ kind }) => kind).values()) {
+        const kinds = new Set(group.map(({ kind }) => kind));
+        const scope = { store: String(store) };
+        const size = this.sizeOf(scope, kinds);
+        if (group.length < 2 || group.length < STORE_SHARE * size) continue;
+        const confidence = group.length / size;
+        addCause(causes, { scopes: [scope], kinds, failing: group.map(({ id }) => id), size, confidence });
+        for (const target of group) alone.delete(target);
+      }
+    }
+    for (const target of alone) {
+      const ofStore = causes.findIndex(
+        ({ scopes }) => target.store !== undefined && scopes.some((scope) => scope['store'] === target.store),
+      );
+      const cause = causes[ofStore];
+      if (cause !== undefined) causes[ofStore] = this.joined(cause, [target]);
+      else causes.push(aloneCause(target));
+    }
+  }
+
+  private joined(cause: Cause, targets: readonly Target[]): Cause {
+    const kinds = new Set([...cause.kinds, ...targets.map(({ kind }) => kind)]);
+    const failing = [...cause.failing, ...targets.map(({ id }) => id)];
+    const [scope] = cause.scopes;
+    const size =
+      scope === undefined || kinds.size === cause.kinds.size ? cause.size : this.sizeOf(scope, kinds);
+    return { ...cause, kinds, failing, size };
+  }
+
+  private populationOf(kind: string): Population {
+    const known = this.populations.get(kind);
+    if (known !== undefined) return known;
+    const targets = this.byKind.get(kind) ?? [];
+    const names = new Set<string>();
+    for (const { labels } of targets) for (const name of Object.keys(labels)) names.add(name);
+    const shared = Array.from(names).filter((name) => !NOT_SHARED.has(name));
+    const ordered = shared.toSorted((a, b) => rankOf(a) - rankOf(b) || (a < b ? -1 : 1));
+    const table = makeLeafTable(
+      ordered,
+      targets.map(({ labels }) => labels),
+    );
+    const population = { targets, table, states: new Uint8Array(targets.length) };
+    this.populations.set(kind, population);
+    return population;
+  }
+}
+
+/**
+ * What each target that is not among the failing says of a scope: what was seen of it since they failed or, without
+ * evidence, its confirmed state. One that is down for something else says nothing.
+ */
+export function verdictsOf(
+  evidence: EvidenceGathered | undefined,
+  estate: Estate,
+  statuses: ReadonlyMap<TargetId, { readonly state: State }>,
+): (id: TargetId) => Verdict {
+  if (evidence === undefined) {
+    return (id) => {
+      const state = statuses.get(id)?.state;
+      return state === 'up' || state === 'degraded' ? LEAF_UP : LEAF_UNKNOWN;
+    };
+  }
+  const answering = bitTester(evidence.answering);
+  const failing = bitTester(evidence.failing);
+  const ranks = new Map(orderedIds(estate).map((id, rank) => [id, rank]));
+  return (id) => {
+    const rank = ranks.get(id);
+    if (rank === undefined || statuses.get(id)?.state === 'down') return LEAF_UNKNOWN;
+    if (failing(rank)) return LEAF_DOWN;
+    return answering(rank) ? LEAF_UP : LEAF_UNKNOWN;
+  };
+}
+
+function bitTester(text: string): (index: number) => boolean {
+  const bits = decodeBits(text);
+  return (index) => ((bits[index >> 3] ?? 0) & (1 << (index & 7))) !== 0;
+}
+
+/** Whether `target` is among those that `scope` names. */
+export function isInScope(target: Target, scope: Labels): boolean {
+  for (const name in scope) {
+    const value = scope[name];
+    if (name === 'target' ? target.id !== value : valueOf(target, name) !== value) return false;
+  }
+  return true;
+}
+
+/** The same text for the same scope, however its labels are ordered. */
+export function scopeKey(scope: Labels): string {
+  return Object.entries(scope)
+    .map(([name, value]) => `${name}=${value}`)
+    .toSorted()
+    .join('\n');
+}
+
+export function isSameScope(a: readonly Labels[], b: readonly Labels[]): boolean {
+  const keys = new Set(a.map(scopeKey));
+  return b.some((scope) => keys.has(scopeKey(scope)));
+}
+
+function valueOf({ store, labels }: Target, name: string): string | undefined {
+  return name === 'store' ? (store ?? labels['store']) : labels[name];
+}
+
+function aloneCause(target: Target): Cause {
+  return {
+    scopes: [{ target: target.id }],
+    kinds: new Set([target.kind]),
+    failing: [target.id],
+    size: 1,
+    confidence: 1,
+  };
+}
+
+/** Into the cause with the same scope, if there is one. */
+function addCause(causes: Cause[], cause: Cause): void {
+  const index = causes.findIndex(({ scopes }) => isSameScope(scopes, cause.scopes));
+  const same = causes[index];
+  if (same === undefined) {
+    causes.push(cause);
+    return;
+  }
+  const weight = same.size + cause.size;
+  causes[index] = {
+    scopes: same.scopes.filter((scope) => isSameScope([scope], cause.scopes)),
+    kinds: same.kinds.union(cause.kinds),
+    failing: [...same.failing, ...cause.failing],
+    size: weight,
+    confidence: (same.confidence * same.size + cause.confidence * cause.size) / weight,
+  };
+}
+
+function compareIds(a: Cause, b: Cause): number {
+  return (a.failing[0] ?? '') < (b.failing[0] ?? '') ? -1 : 1;
+}
+
+/** Which of two labels that name the same targets a person would rather read. */
+const READABLE = ['chain', 'store', 'acquirer', 'network', 'region', 'model', 'firmware', 'till_system'];
+
+function rankOf(name: string): number {
+  const rank = READABLE.indexOf(name);
+  return rank < 0 ? READABLE.length : rank;
+}

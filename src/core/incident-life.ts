@@ -1,0 +1,202 @@
+import type { Estate, Labels, Target } from '../estate/estate.ts';
+import { type IncidentId, type TargetId, toIncidentId } from '../estate/ids.ts';
+import { fnv1a } from '../lib/hash.ts';
+import { type Cause, isInScope, scopeKey } from './causes.ts';
+import type { Incident } from './events.ts';
+import type { IncidentTiming } from './outlook.ts';
+
+/**
+ * An incident as it is lived: what the fold of outages keeps of one beside what is told of it. All times are epoch
+ * ms, UTC, of the events that caused them.
+ */
+export interface Life {
+  /** As it stands now; what was told last may be a little older. */
+  incident: Incident;
+  scopes: readonly Labels[];
+  kinds: ReadonlySet<string>;
+  size: number;
+  confidence: number;
+  /** Down now. */
+  readonly symptoms: Set<TargetId>;
+  /** Down now, but only because something that they hang on is. */
+  readonly behind: Set<TargetId>;
+  /** Ever down in it. */
+  readonly struck: Set<TargetId>;
+  /** The most symptoms there were at once. */
+  peak: number;
+  /** The fewest symptoms since it began to recover or last relapsed. */
+  fewest: number;
+  relapses: number;
+  /** Updates told. */
+  updates: number;
+  /** When to look whether it is over, unless something changes. */
+  quietAtMs: number | undefined;
+  /** Once resolved: until then it may open again. */
+  reopenUntilMs: number;
+}
+
+/** A life in JSON. */
+export type SavedLife = Omit<Life, 'kinds' | 'symptoms' | 'behind' | 'struck' | 'quietAtMs'> & {
+  readonly kinds: readonly string[];
+  readonly symptoms: readonly TargetId[];
+  readonly behind: readonly TargetId[];
+  readonly struck: readonly TargetId[];
+  readonly quietAtMs: number | null;
+};
+
+/** Fewer symptoms than these are watched one by one: nothing is said of shares of them. */
+const FEW = 10;
+/** From this share restored on an incident is recovering. */
+const RECOVERING_SHARE = 0.5;
+/** A relapse: so much of the peak has failed again. What is left over at the end is no more than this. */
+const SWAY_SHARE = 0.1;
+/** From so many relapses on it is unstable. */
+const UNSTABLE_RELAPSES = 2;
+
+/** A new life of what `cause` names, with nothing in it yet. `openedAtMs`: when the first of it failed. */
+export function beginLife(cause: Cause, openedAtMs: number): Life {
+  const [first] = cause.scopes;
+  const key = first === undefined ? '' : scopeKey(first);
+  return {
+    incident: {
+      id: mintId(key, openedAtMs),
+      scope: cause.scopes,
+      title: '',
+      severity: 'info',
+      state: 'open',
+      openedAtMs,
+      targetsDown: 0,
+      storesAffected: 0,
+      reason: 'stale',
+    },
+    scopes: cause.scopes,
+    kinds: cause.kinds,
+    size: cause.size,
+    confidence: cause.confidence,
+    symptoms: new Set(),
+    behind: new Set(),
+    struck: new Set(),
+    peak: 0,
+    fewest: 0,
+    relapses: 0,
+    updates: 0,
+    quietAtMs: undefined,
+    reopenUntilMs: 0,
+  };
+}
+
+/** Derived from what opened it: a replay of the same events mints the same id. */
+function mintId(key: string, openedAtMs: number): IncidentId {
+  return toIncidentId(`${openedAtMs.toString(36)}-${fnv1a(key).toString(36)}`);
+}
+
+/** Whether a target that fails now belongs to the incident by what it is. */
+export function isOfScope(life: Life, target: Target): boolean {
+  return life.kinds.has(target.kind) && life.scopes.some((scope) => isInScope(target, scope));
+}
+
+/** Whether it is about one target alone. */
+export function isAlone({ scopes }: Life): boolean {
+  return scopes.length === 1 && scopes[0]?.['target'] !== undefined;
+}
+
+/** What a step of a life means for what is told of it. */
+export type Turn = 'none' | 'recovering' | 'unstable';
+
+/** A target fails that belongs to it. */
+export function strike(life: Life, id: TargetId): Turn {
+  life.symptoms.add(id);
+  life.struck.add(id);
+  life.peak = Math.max(life.peak, life.symptoms.size);
+  const wasOver = life.quietAtMs !== undefined;
+  life.quietAtMs = undefined;
+  if (!wasOver) return 'none';
+  const isRelapse = life.symptoms.size - life.fewest >= Math.max(1, SWAY_SHARE * life.peak);
+  if (!isRelapse) return 'none';
+  life.fewest = life.symptoms.size;
+  return relapse(life);
+}
+
+/** It came back when it seemed over. */
+export function relapse(life: Life): Turn {
+  life.relapses++;
+  const isUnstable = life.relapses >= UNSTABLE_RELAPSES;
+  const becameUnstable = isUnstable && life.incident.unstable !== true;
+  life.incident = {
+    ...life.incident,
+    relapses: life.relapses,
+    ...(isUnstable ? { unstable: true } : {}),
+  };
+  return becameUnstable ? 'unstable' : 'none';
+}
+
+/** A target of it is well again, or gone. */
+export function restore(life: Life, id: TargetId, atMs: number, timing: IncidentTiming): Turn {
+  life.symptoms.delete(id);
+  life.behind.delete(id);
+  const left = life.symptoms.size;
+  life.fewest = life.quietAtMs === undefined ? left : Math.min(life.fewest, left);
+  const isRecovering = left === 0 || (life.peak >= FEW && left <= (1 - RECOVERING_SHARE) * life.peak);
+  if (!isRecovering) return 'none';
+  life.quietAtMs = atMs + quietMs(life, timing);
+  const before = life.incident.state;
+  life.incident = { ...life.incident, state: 'recovering' };
+  return before === 'open' && life.peak >= FEW && left > 0 ? 'recovering' : 'none';
+}
+
+/** How long all must be well: doubles with each relapse. */
+export function quietMs({ relapses }: Life, { quietMs, quietLongestMs }: IncidentTiming): number {
+  return Math.min(quietLongestMs, quietMs * 2 ** Math.min(relapses, 20));
+}
+
+/** What is left of a large outage that is small enough to be no part of it any more. */
+export function isTail({ symptoms, peak }: Life): boolean {
+  return symptoms.size <= (peak >= FEW ? SWAY_SHARE * peak : 0);
+}
+
+export function saveLife({ kinds, symptoms, behind, struck, quietAtMs, ...rest }: Life): SavedLife {
+  return {
+    ...rest,
+    kinds: Array.from(kinds),
+    symptoms: Array.from(symptoms),
+    behind: Array.from(behind),
+    struck: Array.from(struck),
+    quietAtMs: quietAtMs ?? null,
+  };
+}
+
+export function reviveLife({ kinds, symptoms, behind, struck, quietAtMs, ...rest }: SavedLife): Life {
+  return {
+    ...rest,
+    kinds: new Set(kinds),
+    symptoms: new Set(symptoms),
+    behind: new Set(behind),
+    struck: new Set(struck),
+    quietAtMs: quietAtMs ?? undefined,
+  };
+}
+
+/** Where an incident is, as far as all of it is in one place. */
+export function placeOf(
+  targets: Iterable<TargetId>,
+  estate: Estate,
+): { readonly store?: NonNullable<Target['store']>; readonly chain?: string; readonly region?: string } {
+  let first: Target | undefined;
+  let isOneStore = true;
+  let isOneChain = true;
+  let isOneRegion = true;
+  for (const id of targets) {
+    const target = estate.targets.get(id);
+    if (target === undefined) continue;
+    first ??= target;
+    isOneStore &&= target.store === first.store;
+    isOneChain &&= target.labels['chain'] === first.labels['chain'];
+    isOneRegion &&= target.labels['region'] === first.labels['region'];
+  }
+  const { chain, region } = first?.labels ?? {};
+  return {
+    ...(isOneStore && first?.store !== undefined ? { store: first.store } : {}),
+    ...(isOneChain && chain !== undefined ? { chain } : {}),
+    ...(isOneRegion && region !== undefined ? { region } : {}),
+  };
+}
