@@ -26,23 +26,28 @@ type Needs = readonly Need[];
 
 /**
  * What each target needs, over all declarations; targets that need nothing are absent. Targets with the same parents
- * share one list. Refused: a selector that names nothing, a target that hangs on itself, a cycle.
+ * share one list. Refused, each with its problem: a selector that names nothing, a target that hangs on itself, a
+ * cycle, of which the first is told.
  * Time and memory grow with the targets, not with the pairs of children and parents.
  */
 export function resolveNeeds(
   targets: ReadonlyMap<TargetId, Target>,
   declared: readonly Dependency[],
-): Result<ReadonlyMap<TargetId, Needs>, DependencyProblem> {
+): Result<ReadonlyMap<TargetId, Needs>, readonly DependencyProblem[]> {
   const find = makeFinder(targets);
   const needOn = remember((parent: TargetId): Need => Object.freeze({ anyOf: Object.freeze([parent]) }));
   const joined = makeJoiner();
   const needs = new Map<TargetId, Needs>();
+  const problems: DependencyProblem[] = [];
   for (const [index, { children, parents, by, redundancy }] of declared.entries()) {
-    const refuse = (part: DependencyProblem['part'], message: string) => err({ index, part, message });
+    const refuse = (part: DependencyProblem['part'], message: string): void => {
+      problems.push({ index, part, message });
+    };
     const childrenFound = find(children);
     const parentsFound = find(parents);
-    if (childrenFound.length === 0) return refuse('children', namesNothing(children));
-    if (parentsFound.length === 0) return refuse('parents', namesNothing(parents));
+    if (childrenFound.length === 0) refuse('children', namesNothing(children));
+    if (parentsFound.length === 0) refuse('parents', namesNothing(parents));
+    if (childrenFound.length === 0 || parentsFound.length === 0) continue;
     const groups = new Map<string, Needs>();
     for (const [key, group] of Map.groupBy(parentsFound, (parent) => keyOf(parent, by))) {
       if (key === undefined) continue;
@@ -63,14 +68,15 @@ export function resolveNeeds(
     }
     if (isBare) {
       const labels = by.join(' and ');
-      return refuse(
+      refuse(
         'by',
         `nothing that ${JSON.stringify(children.text)} names has the same ${labels} as something that ${JSON.stringify(parents.text)} names`,
       );
     }
   }
   const cycle = findCycle(needs);
-  return cycle === undefined ? ok(needs) : err(blame(cycle, targets, declared));
+  if (cycle !== undefined) problems.push(blame(cycle, targets, declared));
+  return problems.length === 0 ? ok(needs) : err(problems);
 }
 
 /** A target's state as far as what hangs on it is concerned. */

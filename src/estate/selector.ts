@@ -1,5 +1,6 @@
 import { err, ok, type Result } from '../lib/result.ts';
 import type { Labels, Target } from './estate.ts';
+import type { TargetId } from './ids.ts';
 
 /** One condition of a selector: the label has one of `values`; when negated, none of them. */
 interface Condition {
@@ -32,6 +33,11 @@ export function parseSelector(text: string): Result<Selector> {
     conditions.push(condition.value);
   }
   return ok({ text, conditions });
+}
+
+/** Names one target alone. */
+export function selectTarget(id: TargetId): Selector {
+  return { text: id, conditions: [{ label: 'target', values: new Set([id]), isNegated: false }] };
 }
 
 /** Whether something with these labels is meant. Ids count as labels: `target`, `store`, `kind`. */

@@ -1,46 +1,25 @@
 import { z } from 'zod';
-import { formatDuration, parseDuration } from '../lib/duration.ts';
 import type { Prober } from '../probes/probe.ts';
 import { didYouMean } from './did-you-mean.ts';
 import { parseListen } from './listen.ts';
+import { duration, name, zonedTime } from './option-types.ts';
+import {
+  canaryConfig,
+  dependencyConfig,
+  dependsOnConfig,
+  incidentsConfig,
+  maintenanceConfig,
+  paymentMethodConfig,
+} from './outage-schema.ts';
 import { ROLES } from './settings.ts';
 
-const DAY_MS = 86_400_000;
 /** The counters that the thresholds are compared with stop here. */
 const LONGEST_STREAK = 255;
-
-/** A duration as text, read into ms, no shorter and no longer than given. */
-function duration(description: string, shortestMs: number) {
-  return z
-    .string({ error: ({ input }) => (typeof input === 'number' ? noUnit(input) : undefined) })
-    .transform((text, context) => {
-      const read = parseDuration(text);
-      let problem: string | undefined;
-      if (!read.ok) problem = read.error;
-      else if (read.value < shortestMs) problem = `"${text}" is too short; the least is ${spell(shortestMs)}`;
-      else if (read.value > DAY_MS) problem = `"${text}" is too long; the most is 24h`;
-      if (problem === undefined) return read.ok ? read.value : z.NEVER;
-      context.addIssue({ code: 'custom', message: problem });
-      return z.NEVER;
-    })
-    .optional()
-    .describe(description);
-}
-
-function noUnit(amount: number): string {
-  return `${amount} has no unit; write "${amount}s" for seconds or "${amount}ms" for milliseconds`;
-}
-
-function spell(durationMs: number): string {
-  return formatDuration(durationMs).replace(' ', '');
-}
 
 const count = (description: string, most: number, fallback: number) =>
   z.int().min(1).max(most).default(fallback).describe(description);
 
 const most = (description: string, most: number) => z.int().min(1).max(most).optional().describe(description);
-
-const name = (description: string) => z.string().min(1).describe(description);
 
 /** One entry of `modules`, without the probers' own options. */
 function moduleShape(probers: ReadonlyMap<string, Prober>) {
@@ -106,6 +85,7 @@ const targetConfig = z.strictObject({
     .record(z.string(), z.string())
     .default({})
     .describe('What incidents may be grouped by; kind says what it is to the shop.'),
+  depends_on: dependsOnConfig,
 });
 
 export const limitsConfig = z.strictObject({
@@ -121,12 +101,7 @@ export const limitsConfig = z.strictObject({
   probing_threads: most('Threads that probe. Without it one fewer than processors, at least one.', 64),
 });
 
-export const calmConfig = z
-  .string()
-  .refine((text) => /^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/.test(text) && !Number.isNaN(Date.parse(text)), {
-    error: 'calm_until is a time with its zone, as in 2026-12-23T06:00:00Z or 2026-12-23T07:00:00+01:00',
-  })
-  .transform((text) => Date.parse(text))
+export const calmConfig = zonedTime('calm_until')
   .optional()
   .describe('Until then probing runs at a quarter of its rate.');
 
@@ -168,6 +143,25 @@ export function configDocument(probers: ReadonlyMap<string, Prober>) {
     targets: z.array(targetConfig).default([]).describe('Shared services.'),
     limits: limitsConfig.optional().describe('How much may be in flight at once.'),
     calm_until: calmConfig,
+    dependencies: z
+      .array(dependencyConfig)
+      .default([])
+      .describe(
+        'What hangs on what: a dead parent explains its children, of which nothing is then announced.',
+      ),
+    canaries: z
+      .array(canaryConfig)
+      .default([])
+      .describe('Targets that answer whenever our own path to the world is whole.'),
+    payment_methods: z
+      .record(z.string().min(1), paymentMethodConfig)
+      .default({})
+      .describe('What each way to pay needs in a store, over what is known already; off leaves one out.'),
+    incidents: incidentsConfig.optional().describe('When incidents open and end.'),
+    maintenance: z
+      .array(maintenanceConfig)
+      .default([])
+      .describe('Times in which failures are expected: from and until, or cron and lasts.'),
   });
 }
 

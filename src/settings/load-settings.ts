@@ -1,4 +1,3 @@
-import { DEFAULT_METHODS, DEFAULT_TIMING } from '../core/outlook.ts';
 import { isUtf8 } from 'node:buffer';
 import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
@@ -20,7 +19,9 @@ import { type CsvTable, parseCsv } from './csv-table.ts';
 import { refuseLabelName } from './label-names.ts';
 import { isLoopback } from './listen.ts';
 import { makeTargetMaker, type TargetMaker } from './make-target.ts';
+import { readCanaries, readNeeds } from './read-dependencies.ts';
 import { childOf, type Refuse, readModules, refuseLiteralSecrets } from './read-modules.ts';
+import { readMaintenance, readMethods, readTiming } from './read-outages.ts';
 import { readStores, type StoresRead } from './read-stores.ts';
 import { readTerminals } from './read-terminals.ts';
 import { checkAgainst } from './schema-problems.ts';
@@ -74,6 +75,13 @@ export async function loadSettings(
   const targets = new Map<TargetId, Target>();
   for (const target of readSharedTargets(reading, makeTarget)) targets.set(target.id, target);
   for (const target of await readTerminalsFile(reading, makeTarget)) targets.set(target.id, target);
+  // Half an estate would make good selectors name nothing.
+  const isWhole = !problems.some((problem) => problem.file !== file || OF_ESTATE.test(problem.path));
+  const needs = isWhole ? readNeeds(document, targets, refuse) : {};
+  const canaries = isWhole ? readCanaries(document, targets, refuse) : {};
+  const timing = readTiming(document, refuse);
+  const methods = readMethods(document, refuse);
+  const maintenance = readMaintenance(document, refuse);
   const dataDir = dataDirConfig.safeParse(childOf(document.value)['data_dir']);
   const limits = limitsConfig.safeParse(childOf(document.value, 'limits'));
   const calm = calmConfig.safeParse(childOf(document.value)['calm_until']);
@@ -94,13 +102,16 @@ export async function loadSettings(
         threads: limits.data.probing_threads,
       }),
       calmUntilMs: calm.data,
-      timing: DEFAULT_TIMING,
-      methods: DEFAULT_METHODS,
+      timing,
+      methods,
+      maintenance,
       modules,
-      estate: Object.freeze({ stores: stores?.stores ?? new Map(), targets }),
+      estate: Object.freeze({ stores: stores?.stores ?? new Map(), targets, ...needs, ...canaries }),
     }),
   );
 }
+
+const OF_ESTATE = /^(estate|targets)\b/;
 
 type FilePlace = Pick<SettingsProblem, 'line' | 'column' | 'message'>;
 

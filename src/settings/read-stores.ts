@@ -4,13 +4,11 @@ import { type StoreId, toStoreId } from '../estate/ids.ts';
 import { parseOpeningHours } from '../estate/opening-hours.ts';
 import { err, ok, type Result } from '../lib/result.ts';
 import type { CsvTable } from './csv-table.ts';
-import { makeSuggester } from './did-you-mean.ts';
 import { type EstateRow, readEstateTable } from './estate-table.ts';
 import { refuseId } from './ids.ts';
 import type { SettingsProblem } from './settings.ts';
+import { DEFAULT_TIMEZONE, makeZoneCheck } from './zones.ts';
 
-/** For stores whose file names no zone. */
-const DEFAULT_TIMEZONE = 'Europe/Stockholm';
 const REQUIRED = ['store_id', 'name'];
 const NOT_LABELS = [...REQUIRED, 'latitude', 'longitude', 'timezone', 'opening_hours', 'weekly_sales'];
 /** Rows read before other work gets its turn. */
@@ -104,23 +102,6 @@ function readStore(
   });
 }
 
-function makeZoneCheck(): (zone: string) => Result<true> {
-  const known = new Map<string, Result<true>>();
-  const suggestZone = makeSuggester(Intl.supportedValuesOf('timeZone'));
-  return (zone) => {
-    let result = known.get(zone);
-    if (result === undefined) {
-      result = isIanaZone(zone)
-        ? ok(true)
-        : err(
-            `"${zone}" is not a time zone${suggestZone(zone) || '; write an IANA name, as in Europe/Stockholm'}`,
-          );
-      known.set(zone, result);
-    }
-    return result;
-  };
-}
-
 /** Most stores of a chain keep the same hours. */
 function makeHoursCheck(): (text: string) => Result<unknown> {
   const known = new Map<string, Result<unknown>>();
@@ -129,16 +110,6 @@ function makeHoursCheck(): (text: string) => Result<unknown> {
     known.set(text, result);
     return result;
   };
-}
-
-function isIanaZone(zone: string): boolean {
-  if (!/^[A-Za-z]/.test(zone)) return false;
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: zone }).format(0);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Degrees with a decimal point, or a decimal comma as spreadsheets here write it. */

@@ -55,6 +55,33 @@ export interface ListenAddress {
   readonly port: number;
 }
 
+/** Maintenance that the configuration plans, once or again and again. */
+export type PlannedMaintenance = {
+  /** One of its own over all that is planned. */
+  readonly id: string;
+  /** As `parseSelector` reads it. */
+  readonly selector: string;
+  readonly by: string;
+  readonly comment: string;
+  /** It begins at the first failure within its time and lasts this long. Unit: ms. */
+  readonly flexibleMs?: number;
+} & (
+  | {
+      readonly kind: 'once';
+      /** Epoch ms, UTC. */
+      readonly startsAtMs: number;
+      readonly endsAtMs: number;
+    }
+  | {
+      readonly kind: 'recurring';
+      /** When it starts: five fields, as node-cron reads them. */
+      readonly cron: string;
+      /** IANA zone of those. */
+      readonly timezone: string;
+      readonly lastsMs: number;
+    }
+);
+
 /** A whole configuration, checked and frozen. */
 export interface Settings {
   /** The file it was read from; relative files are read against its folder. */
@@ -70,6 +97,7 @@ export interface Settings {
   readonly estate: Estate;
   readonly timing: IncidentTiming;
   readonly methods: readonly PaymentMethod[];
+  readonly maintenance: readonly PlannedMaintenance[];
 }
 
 /** One thing to change in a configuration. Lines and columns count from 1. */

@@ -38,6 +38,7 @@ function settingsWith(count: number, maxInFlight?: number): Settings {
     calmUntilMs: undefined,
     timing: DEFAULT_TIMING,
     methods: DEFAULT_METHODS,
+    maintenance: [],
     modules: new Map([['terminal', MODULE]]),
     estate: { stores: new Map(), targets: new Map(targets) },
   };

@@ -32,6 +32,7 @@ function settingsOf(targets: readonly Target[], module: Partial<Module> = {}): S
     calmUntilMs: undefined,
     timing: DEFAULT_TIMING,
     methods: DEFAULT_METHODS,
+    maintenance: [],
     modules: new Map([['terminal', { ...MODULE, ...module }]]),
     estate: { stores: new Map(), targets: new Map(targets.map((each) => [each.id, each])) },
   };

@@ -17,7 +17,7 @@ const declare = ({ from, on, by = [], redundancy = 'all' }: Draft): Dependency =
 function estateOf(targets: readonly Target[], drafts: readonly Draft[]): Estate {
   const estate = makeEstate(targets);
   const needs = resolveNeeds(estate.targets, drafts.map(declare));
-  if (!needs.ok) throw new Error(needs.error.message);
+  if (!needs.ok) throw new Error(needs.error.map(({ message }) => message).join('\n'));
   return { ...estate, needs: needs.value };
 }
 
@@ -92,15 +92,28 @@ describe('resolveNeeds', () => {
     },
   ] as const)('refuses $name', ({ drafts, problem }) => {
     const needs = resolveNeeds(makeEstate(TARGETS).targets, drafts.map(declare));
-    expect(needs).toEqual({ ok: false, error: { ...problem, message: expect.any(String) } });
-    expect(needs.ok ? '' : needs.error.message).toContain(problem.message);
+    expect(needs).toEqual({
+      ok: false,
+      error: [{ ...problem, message: expect.stringContaining(problem.message) }],
+    });
+  });
+
+  test('tells of all that is wrong at once', () => {
+    const drafts = [{ from: 'kind=a', on: 'kind=b' }, ROUTER, { from: 'target=router', on: 'target=g1' }];
+    const needs = resolveNeeds(makeEstate(TARGETS).targets, drafts.map(declare));
+    const found = needs.ok ? [] : needs.error.map(({ index, part }) => ({ index, part }));
+    expect(found).toEqual([
+      { index: 0, part: 'children' },
+      { index: 0, part: 'parents' },
+      { index: 2, part: 'parents' },
+    ]);
   });
 
   test('names a long ring by its beginning and its length', () => {
     const ring = Array.from({ length: 30 }, (_, i) => makeTarget(`r${i}`));
     const drafts = ring.map((_, i) => ({ from: `target=r${i}`, on: `target=r${(i + 1) % 30}` }));
     const needs = resolveNeeds(makeEstate(ring).targets, drafts.map(declare));
-    expect(needs.ok ? '' : needs.error.message).toMatch(/r\d+ → r\d+ → .* → … \(30 in all\) → r\d+$/);
+    expect(needs.ok ? '' : needs.error[0]?.message).toMatch(/r\d+ → r\d+ → .* → … \(30 in all\) → r\d+$/);
   });
 
   test('never lets a ring through, and refuses nothing that has none', () => {
@@ -125,11 +138,12 @@ describe('resolveNeeds', () => {
         const needs = resolveNeeds(makeEstate(nodes).targets, drafts.map(declare));
         expect(needs.ok).toBe(!hasRing);
         if (needs.ok) return;
-        const ring = /ring: (.*)$/.exec(needs.error.message)?.[1]?.split(' → ');
+        const message = needs.error[0]?.message ?? '';
+        const ring = /ring: (.*)$/.exec(message)?.[1]?.split(' → ');
         for (const [i, up] of (ring ?? []).slice(1).entries()) {
           expect(edges).toContainEqual([ring?.[i], up]);
         }
-        if (ring === undefined) expect(needs.error.message).toContain('would hang on itself');
+        if (ring === undefined) expect(message).toContain('would hang on itself');
         else expect(ring.at(-1)).toBe(ring[0]);
       }),
       { numRuns: 2_000 },

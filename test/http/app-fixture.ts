@@ -155,6 +155,7 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
     calmUntilMs: undefined,
     timing: DEFAULT_TIMING,
     methods: DEFAULT_METHODS,
+    maintenance: [],
     modules: new Map(modules.map((module) => [module.name, module])),
     estate: {
       stores: new Map(stores.map((store) => [store.id, store])),

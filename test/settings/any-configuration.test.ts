@@ -16,12 +16,39 @@ const GOOD = {
       http: { valid_status_codes: [200], headers: { accept: '*/*' } },
     },
   },
-  targets: [{ id: 'web', module: 'shop', address: 'https://www.example.test/', labels: { kind: 'web' } }],
+  targets: [
+    { id: 'web', module: 'shop', address: 'https://www.example.test/', labels: { kind: 'web' } },
+    { id: 'line', module: 'terminal', address: 'h:1', depends_on: ['web', 'kind=web'] },
+  ],
   limits: { max_in_flight: 10, max_in_flight_per_store: 2 },
+  dependencies: [{ children: 'kind=terminal', parents: 'target=line', by: ['module'], redundancy: 'any' }],
+  canaries: [{ target: 'web', kind: 'reference' }],
+  payment_methods: {
+    card: { weight: 0.5 },
+    cash: 'off',
+    invoice: {
+      weight: 0.1,
+      lanes: { kind: 'till' },
+      services: [{ match: { kind: 'web' }, same: ['chain'] }],
+    },
+  },
+  incidents: { settle: '1s', quiet: '1m', quiet_longest: '5m', reopen: '10m' },
+  maintenance: [
+    {
+      id: 'a',
+      selector: 'kind=web',
+      by: 'Ada',
+      cron: '0 2 * * 0',
+      timezone: 'Europe/Stockholm',
+      lasts: '2h',
+    },
+    { id: 'b', selector: 'kind=web', by: 'Ada', from: '2026-12-23T02:00:00Z', until: '2026-12-23T03:00:00Z' },
+  ],
 };
 const FILES = {
   token: 'opens-nothing\n',
-  'stores.csv': 'store_id,name,latitude,timezone,weekly_sales\nS1,"a, b",59.3,Europe/Stockholm,100\n',
+  'stores.csv':
+    'store_id,name,latitude,timezone,weekly_sales,opening_hours\nS1,"a, b",59.3,Europe/Stockholm,100,Mo-Su 07:00-22:00\n',
   'terminals.csv': 'terminal_id,store_id,address,module,lane\nT1,S1,h:1,terminal,1\n',
 };
 

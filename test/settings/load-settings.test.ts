@@ -41,6 +41,7 @@ describe('a configuration that leaves everything out', () => {
         calmUntilMs: undefined,
         timing: DEFAULT_TIMING,
         methods: DEFAULT_METHODS,
+        maintenance: [],
         modules: new Map(),
         estate: { stores: new Map(), targets: new Map() },
       },
