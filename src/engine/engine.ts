@@ -69,6 +69,8 @@ const SWEEP_MS = 1_000;
 const STALL_MS = 200;
 /** How soon to try again when an extra probe is in the way of a scheduled one. Unit: ms. */
 const EXTRA_WAIT_MS = 100;
+/** A target probed so lately is not probed again for suspicion alone. Unit: ms. */
+const RECHECK_AFTER_MS = 1_000;
 /** A sweep that comes this late means that we were stopped, not the targets. Unit: ms. */
 const STOPPED_AFTER_MS = 5_000;
 
@@ -136,6 +138,21 @@ export class Engine implements AsyncDisposable {
       const old = before.get(target.module)?.module.intervalMs;
       const isNewInterval = old !== undefined && old !== modules.get(target.module)?.module.intervalMs;
       if (isNewPace || isNewInterval) this.scheduleGrid(slot, target);
+    }
+  }
+
+  /**
+   * Probes what is in these rows once more, each at a moment of its own within `withinMs`, unless it is due sooner.
+   * With 0 at once, but nothing that is being probed or was within the last second.
+   */
+  recheck(slots: readonly number[], withinMs: number): void {
+    const now = this.clock.monotonicMs();
+    for (const slot of slots) {
+      const target = this.targets[slot];
+      if (target === undefined) continue;
+      if (withinMs === 0 && (this.flights.has(target.id) || this.ageAt(slot, now) < RECHECK_AFTER_MS))
+        continue;
+      this.wheel.scheduleSooner(slot, now + phaseOf(target.id, withinMs));
     }
   }
 
@@ -320,13 +337,17 @@ export class Engine implements AsyncDisposable {
     for (const [slot, target] of this.targets.entries()) {
       if (target === undefined) continue;
       const { module } = this.moduleOf(target);
-      const ageMs = now - (this.columns.lastRunMonotonicMs[slot] ?? 0);
+      const ageMs = this.ageAt(slot, now);
       if (ageMs <= STALE_AFTER_INTERVALS * module.intervalMs * this.pace) continue;
       if (this.columns.stateAt(slot) === 'unknown') continue;
       const reason = wasStopped ? 'self-late' : selfReason(this.columns.lastReasonAt(slot));
       const message = `It has not been checked for ${formatDuration(ageMs)}: ${REASON_TEXT[reason]}.`;
       this.judge(slot, module, { kind: 'missed', reason }, message, this.clock.nowMs());
     }
+  }
+
+  private ageAt(slot: number, now: number): number {
+    return now - (this.columns.lastRunMonotonicMs[slot] ?? 0);
   }
 
   private moduleOf(target: Target): RunningModule {

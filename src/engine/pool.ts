@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
-import type { TargetColumns } from '../core/columns.ts';
+import { NEVER, type TargetColumns } from '../core/columns.ts';
+import { encodeBits, orderedIds } from '../core/evidence.ts';
 import type { Health, State } from '../core/health.ts';
 import { UNKNOWN_HEALTH } from '../core/health.ts';
 import type { Outcome, ProbeReport } from '../core/outcome.ts';
@@ -58,6 +59,8 @@ export class EnginePool implements AsyncDisposable {
   private readonly threads: readonly ProbingThread[];
   /** The state of each row as the listener was last told. */
   private readonly told: State[] = [];
+  /** Rows in the order of the ids of the estate's targets. */
+  private ranked = new Int32Array(0);
   private limits: Limits;
   private pace = 1;
 
@@ -127,6 +130,7 @@ export class EnginePool implements AsyncDisposable {
       }
     }
     for (const thread of this.threads) this.assign(thread, put.get(thread) ?? [], drop.get(thread) ?? []);
+    this.ranked = Int32Array.from(orderedIds(estate), (id) => this.columns.slotOf(id) ?? -1);
     return summary;
   }
 
@@ -149,6 +153,36 @@ export class EnginePool implements AsyncDisposable {
     return thread.probe(module, request, target, signal);
   }
 
+  /**
+   * Probes these targets once more, each at a moment of its own within `withinMs`; one that is due sooner anyway is
+   * probed then. Ids that are not watched are passed over.
+   */
+  recheck(ids: readonly TargetId[], withinMs: number): void {
+    const slots = ids.map((id) => this.columns.slotOf(id)).filter((slot) => slot !== undefined);
+    this.recheckSlots(slots, withinMs);
+  }
+
+  /**
+   * Which targets' last probes tell something of what has been since `sinceMs` (epoch ms, UTC): those that answered
+   * and began since then, and those that failed and ended since then. Two sets, as in `EvidenceGathered`.
+   */
+  evidenceSince(sinceMs: number): { readonly answering: string; readonly failing: string } {
+    const { success, lastRunAtMs, durationMs } = this.columns;
+    const answering = new Uint8Array((this.ranked.length + 7) >> 3);
+    const failing = new Uint8Array(answering.length);
+    for (let rank = 0; rank < this.ranked.length; rank++) {
+      const slot = this.ranked[rank] ?? -1;
+      const endedAtMs = lastRunAtMs[slot] ?? 0;
+      if (endedAtMs < sinceMs || success[slot] === NEVER) continue;
+      const bit = 1 << (rank & 7);
+      if (success[slot] === 0) failing[rank >> 3] = (failing[rank >> 3] ?? 0) | bit;
+      else if (endedAtMs - (durationMs[slot] ?? 0) >= sinceMs) {
+        answering[rank >> 3] = (answering[rank >> 3] ?? 0) | bit;
+      }
+    }
+    return { answering: encodeBits(answering), failing: encodeBits(failing) };
+  }
+
   /** Ends every probe and thread. What they had confirmed is told before it resolves. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.threads.map((thread) => thread[Symbol.asyncDispose]()));
@@ -159,6 +193,15 @@ export class EnginePool implements AsyncDisposable {
     const thread = this.threads[fnv1a(target.store ?? target.id) % this.threads.length];
     if (thread === undefined) throw new Error('there is no probing thread');
     return thread;
+  }
+
+  private recheckSlots(slots: readonly number[], withinMs: number): void {
+    const asked = new Map<ProbingThread, number[]>();
+    for (const slot of slots) {
+      const target = this.columns.targetAt(slot);
+      if (target !== undefined) listIn(asked, this.threadOf(target)).push(slot);
+    }
+    for (const [thread, rows] of asked) thread.recheck(rows, withinMs);
   }
 
   private begin(target: Target, restore: Restore): number {

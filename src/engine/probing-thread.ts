@@ -62,6 +62,10 @@ export class ProbingThread implements AsyncDisposable {
     this.post(message);
   }
 
+  recheck(slots: readonly number[], withinMs: number): void {
+    this.post({ kind: 'recheck', slots, withinMs });
+  }
+
   async probe(
     module: string,
     request: ProbeRequest,

@@ -37,6 +37,12 @@ export class TimingWheel {
     this.heads[bucket] = item;
   }
 
+  /** Makes `item` due at `dueMs`, unless it is due sooner already. */
+  scheduleSooner(item: number, dueMs: number): void {
+    const isDueSooner = (this.bucketOf[item] ?? NONE) !== NONE && (this.dueMs[item] ?? 0) <= dueMs;
+    if (!isDueSooner) this.schedule(item, dueMs);
+  }
+
   /** Forgets `item`; nothing happens when it is not scheduled. */
   cancel(item: number): void {
     const bucket = this.bucketOf[item] ?? NONE;

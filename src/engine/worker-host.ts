@@ -39,6 +39,9 @@ export function hostEngine(
         outbox.send();
         outbox.post({ kind: 'assigned' });
         return;
+      case 'recheck':
+        engine.recheck(message.slots, message.withinMs);
+        return;
       case 'probe':
         void probe(message, engine, extra, outbox);
         return;

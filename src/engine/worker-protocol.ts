@@ -32,6 +32,8 @@ export type ToWorker =
       readonly limits: Limits;
       readonly pace: number;
     }
+  /** Probes these rows' targets once more within that time; 0: at once, those that were not probed just now. */
+  | { readonly kind: 'recheck'; readonly slots: readonly number[]; readonly withinMs: number }
   /** One probe outside the schedule. Answered by `probed`. */
   | {
       readonly kind: 'probe';

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { DEFAULT_METHODS, DEFAULT_TIMING } from '../../src/core/outlook.ts';
 import { TargetColumns } from '../../src/core/columns.ts';
+import { decodeBits } from '../../src/core/evidence.ts';
 import { restoreHealth, type State } from '../../src/core/health.ts';
 import type { TargetChange } from '../../src/engine/engine.ts';
 import { EnginePool, type Restore } from '../../src/engine/pool.ts';
@@ -162,6 +163,33 @@ describe('EnginePool', () => {
       'the program is missing',
     );
     expect(stateOf('T0')).toBe('up');
+  });
+
+  test('tells which targets answered and which failed since a moment, in the order of their ids', async () => {
+    const targets = Array.from({ length: 11 }, (_, i) => target(`T${i}`, i % 3 === 0 ? 'down' : 'up'));
+    const beganMs = Date.now();
+    await watch(settingsOf(targets));
+    await until(() => changes.length === 11);
+    const ids = targets.map(({ id }) => id).sort();
+    const named = (text: string) =>
+      ids.filter((_, rank) => ((decodeBits(text)[rank >> 3] ?? 0) & (1 << (rank & 7))) !== 0);
+    const { answering, failing } = pool.evidenceSince(beganMs);
+    expect(named(failing)).toEqual(ids.filter((id) => Number(id.slice(1)) % 3 === 0));
+    expect(named(answering)).toEqual(ids.filter((id) => Number(id.slice(1)) % 3 !== 0));
+    const later = pool.evidenceSince(Date.now() + 60_000);
+    expect([named(later.answering), named(later.failing)]).toEqual([[], []]);
+  });
+
+  test('probes again at once what it is told to, long before it is due', async () => {
+    const targets = [target('T0', 'up'), target('T1', 'up')];
+    await watch(settingsOf(targets));
+    await until(() => changes.length === 2);
+    await watch(settingsOf(targets, { intervalMs: 3_600_000 }));
+    const lastRun = (id: string) => pool.columns.lastRunAtMs[pool.columns.slotOf(toTargetId(id)) ?? -1] ?? 0;
+    const askedAtMs = Date.now();
+    pool.recheck([toTargetId('T0'), toTargetId('T1'), toTargetId('not watched')], 100);
+    await until(() => ['T0', 'T1'].every((id) => lastRun(id) >= askedAtMs));
+    expect(said().length).toBe(2);
   });
 
   test('probes once when asked, and gives up when called off', async () => {
