@@ -6,7 +6,8 @@ import { setImmediate } from 'node:timers/promises';
 import { Board } from '../src/core/board.ts';
 import type { JournalEvent } from '../src/core/events.ts';
 import type { State } from '../src/core/health.ts';
-import { restoreIncidents } from '../src/core/incidents.ts';
+import { encodeBits, orderedIds } from '../src/core/evidence.ts';
+import { Outages } from '../src/core/outages.ts';
 import { Ledger } from '../src/engine/ledger.ts';
 import { FeedHub } from '../src/feed/hub.ts';
 import { attachSocketFeed } from '../src/feed/socket-feed.ts';
@@ -56,9 +57,10 @@ const journal = await SqliteJournal.open(join(data, JOURNAL_FILE));
 const board = new Board();
 const listeners = new Set<(events: readonly JournalEvent[]) => void>();
 let changesAnnounced = 0;
+const outages = new Outages(loaded.value);
 const ledger = new Ledger(
-  { journal, board, incidents: restoreIncidents([], []) },
-  () => estate,
+  { journal, board, outages },
+  { outlook: () => loaded.value, evidenceSince: tellEvidence },
   systemClock,
   {
     announced(events) {
@@ -87,6 +89,18 @@ await once(server, 'listening');
 attachSocketFeed(server, hub, () => 'viewer');
 const address = server.address();
 const port = typeof address === 'object' && address !== null ? address.port : 0;
+
+/** As probing threads would have seen it: whatever is down fails, the rest answers. */
+function tellEvidence(): { readonly answering: string; readonly failing: string } {
+  const ids = orderedIds(estate);
+  const answering = new Uint8Array(Math.ceil(ids.length / 8));
+  const failing = new Uint8Array(answering.length);
+  for (const [index, id] of ids.entries()) {
+    const bits = board.statusOf(id)?.state === 'down' ? failing : answering;
+    bits[index >> 3] = (bits[index >> 3] ?? 0) | (1 << (index & 7));
+  }
+  return { answering: encodeBits(answering), failing: encodeBits(failing) };
+}
 
 async function storm(from: State, to: State): Promise<StormAnswer> {
   const delays = monitorEventLoopDelay({ resolution: RESOLUTION_MS });

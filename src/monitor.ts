@@ -9,11 +9,14 @@ import type { Logger } from 'pino';
 import { type Monitor, type MonitorOptions, type StartMonitor, UsageError } from './cli/context.ts';
 import { Board } from './core/board.ts';
 import { TargetColumns } from './core/columns.ts';
-import type { JournalEvent, TargetStateChanged } from './core/events.ts';
+import type { JournalEvent } from './core/events.ts';
 import { restoreHealth } from './core/health.ts';
-import { restoreIncidents } from './core/incidents.ts';
+import type { Outlook } from './core/outlook.ts';
+import { childrenOf } from './estate/dependencies.ts';
 import { CalmMode } from './engine/calm-mode.ts';
+import type { Outages } from './core/outages.ts';
 import { Ledger } from './engine/ledger.ts';
+import { OutageCheckpoints, resumeOutages } from './engine/outage-checkpoint.ts';
 import { readMaxOpenFiles, resolveLimits } from './engine/limits.ts';
 import { EnginePool, GONE, type Restore } from './engine/pool.ts';
 import { FeedHub } from './feed/hub.ts';
@@ -54,6 +57,8 @@ const ENGINE_FILE = new URL(
   import.meta.url.endsWith('.ts') ? './engine-worker.ts' : './engine-worker.js',
   import.meta.url,
 );
+/** What hangs on a target that is back is looked at again within so long. Unit: ms. */
+const RECHECK_WITHIN_MS = 60_000;
 /** Once an hour the journal's head goes to the log: kept elsewhere, it shows a journal that was written anew. */
 const NOTE_HEAD_AT = '0 * * * *';
 
@@ -109,11 +114,13 @@ async function assemble(
   const board = new Board();
   const heads = journal.heads();
   for (const head of heads) board.apply(head);
-  const incidents = restoreIncidents(board.openIncidents(), heads.filter(isDown));
+  const outlook = (): Outlook => settings;
+  const { outages, owed } = resumeOutages(settings.dataDir, journal, outlook());
 
   const columns = new TargetColumns();
   const listeners = new Set<(events: readonly JournalEvent[]) => void>();
-  const ledger = new Ledger({ journal, board, incidents }, () => settings.estate, clock, {
+  const sources = { outlook, evidenceSince: (sinceMs: number) => engine.evidenceSince(sinceMs) };
+  const ledger = new Ledger({ journal, board, outages }, sources, clock, {
     announced: (events) => {
       for (const listener of listeners) listener(events);
     },
@@ -126,6 +133,7 @@ async function assemble(
         );
     },
   });
+  stack.use(new OutageCheckpoints(settings.dataDir, outages, () => ledger.foldedSeq, clock));
   stack.use(ledger);
 
   const metrics = startProcessMetrics(
@@ -148,7 +156,12 @@ async function assemble(
     limits: boundsOf(settings, log),
     clock,
     listener: {
-      changed: (change) => ledger.recordChange(change),
+      changed: (change) => {
+        ledger.recordChange(change);
+        const children = childrenOf(settings.estate).get(change.target.id);
+        if (children !== undefined && change.transition.from === 'down')
+          engine.recheck(children, RECHECK_WITHIN_MS);
+      },
       probed: (kind, reason, latenessMs) => metrics.recordProbe(kind, reason, latenessMs),
       threadLost: (error) =>
         log.error(
@@ -226,13 +239,21 @@ async function assemble(
     reload,
     readiness: () => readinessOf(ledger),
     calm,
+    acts: {
+      record: (draft) => ledger.recordAct(draft),
+      why: (target) => outages.whyHeld(target),
+      quiet: outages.quiet,
+      methodState: (store, method) => outages.methodState(store, method),
+    },
   });
   server.on('request', app);
   stack.use(attachSocketFeed(server, hub, authenticator.admit));
   await listen(server, settings.listen);
 
   watch();
+  for (const draft of owed) ledger.recordOwed(draft);
   for (const head of heads) endWhatIsGone(head, settings, ledger, clock);
+  endWhatNobodyHolds(board, outages, ledger, clock);
   metrics.recordReload(true);
   const noteHead = schedule(NOTE_HEAD_AT, () => {
     log.info({ event: 'journal.head', ...journal.head() }, 'head of the journal');
@@ -265,10 +286,6 @@ async function openJournal(dataDir: string, clock: Clock, log: Logger): Promise<
   }
 }
 
-function isDown(event: JournalEvent): event is JournalEvent & TargetStateChanged {
-  return event.kind === 'target-state-changed' && event.to === 'down';
-}
-
 /** A target starts in the state last announced of it. */
 function restoreFrom(board: Board): Restore {
   return (target) => {
@@ -284,6 +301,20 @@ function endWhatIsGone(head: JournalEvent, { estate }: Settings, ledger: Ledger,
   const { seq: _seq, reason: _reason, ...rest } = head;
   const nowMs = clock.nowMs();
   ledger.record({ ...rest, from: head.to, to: 'unknown', atMs: nowMs, sinceMs: nowMs, message: GONE });
+}
+
+/** Incidents of a version before this one, or of a checkpoint that was lost: what is still down opens anew. */
+function endWhatNobodyHolds(board: Board, outages: Outages, ledger: Ledger, clock: Clock): void {
+  const held = new Set(outages.incidents().map(({ id }) => id));
+  const nowMs = clock.nowMs();
+  for (const incident of board.openIncidents()) {
+    if (held.has(incident.id)) continue;
+    ledger.recordOwed({
+      atMs: nowMs,
+      kind: 'incident-resolved',
+      incident: { ...incident, state: 'resolved', resolvedAtMs: nowMs, targetsDown: 0 },
+    });
+  }
 }
 
 async function openAnew(load: Load, engine: EnginePool): ReturnType<Load> {

@@ -92,7 +92,8 @@ export class CauseFinder {
         own.push(target.id);
       }
       if (own.length === 0) continue;
-      const { scopes, members, confidence } = explanation;
+      const { members, confidence } = explanation;
+      const scopes = explanation.scopes.map((scope) => (isEverything(scope) ? nameAll(table, kind) : scope));
       causes.push({ scopes, kinds: new Set([kind]), failing: own, size: members, confidence });
     }
     return causes;
@@ -184,6 +185,17 @@ export function verdictsOf(
 function bitTester(text: string): (index: number) => boolean {
   const bits = decodeBits(text);
   return (index) => ((bits[index >> 3] ?? 0) & (1 << (index & 7))) !== 0;
+}
+
+function isEverything(scope: Labels): boolean {
+  return Object.keys(scope).length === 0;
+}
+
+/** A name for all targets of a kind: the first label in which they are all alike. */
+function nameAll({ labels, size }: LeafTable, kind: string): Labels {
+  const alike =
+    size === 0 ? undefined : labels.find(({ values, codes }) => values.length === 1 && !codes.includes(-1));
+  return alike === undefined ? { kind } : { [alike.name]: alike.values[0] ?? '' };
 }
 
 /** Whether `target` is among those that `scope` names. */

@@ -1,9 +1,9 @@
 import type { Board } from '../core/board.ts';
 import type { EventDraft, JournalEvent } from '../core/events.ts';
-import { applyChanges, type OpenIncidents, type TimedChange } from '../core/incidents.ts';
-import type { Estate } from '../estate/estate.ts';
-import type { Clock, Timer } from '../lib/clock.ts';
+import type { Outages } from '../core/outages.ts';
+import type { Outlook } from '../core/outlook.ts';
 import type { Journal } from '../journal/journal.ts';
+import type { Clock, Timer } from '../lib/clock.ts';
 import type { TargetChange } from './engine.ts';
 import { PendingDrafts } from './pending-drafts.ts';
 
@@ -11,7 +11,7 @@ import { PendingDrafts } from './pending-drafts.ts';
 const RETRY_FIRST_MS = 250;
 const RETRY_LAST_MS = 5_000;
 /**
- * So many drafts are written at once, with what they mean for incidents. More would share a commit's cost, which is
+ * So many drafts are written at once, with what they mean for outages. More would share a commit's cost, which is
  * small beside theirs already, and would hold up the process for longer.
  */
 const BATCH_DRAFTS = 2_000;
@@ -23,36 +23,58 @@ export interface LedgerListener {
   writableChanged(error: Error | undefined): void;
 }
 
+/** What the ledger writes to and folds into. */
+export interface LedgerStore {
+  readonly journal: Journal;
+  readonly board: Board;
+  readonly outages: Outages;
+}
+
+/** What the ledger asks of the rest of the monitor. */
+export interface LedgerSources {
+  /** What the configuration in force says of outages. */
+  outlook(): Outlook;
+  /** What probes that began since then (epoch ms) told, when a question of scope is to be decided. */
+  evidenceSince(sinceMs: number): { readonly answering: string; readonly failing: string };
+}
+
+/** What has been folded and is to be written, input by input with what follows from it. */
+interface Prepared {
+  readonly drafts: readonly EventDraft[];
+  readonly waiting: ReadonlyMap<number, (event: JournalEvent) => void>;
+}
+
 /**
- * The cold path: confirmed changes → incidents → journal → board → listener, strictly in this order. Nothing is
- * announced that is not on disk. While the journal refuses, changes wait here, bounded, and are written when it
- * takes them again; probing never notices.
+ * The cold path: confirmed changes and human acts → outages → journal → board → listener, strictly in this order.
+ * Nothing is announced that is not on disk. While the journal refuses, changes wait here, bounded, and are written when
+ * it takes them again; probing never notices. The journal's times never go backward, whatever the clock does.
  */
 export class Ledger implements AsyncDisposable {
   private readonly journal: Journal;
   private readonly board: Board;
+  private readonly outages: Outages;
+  private readonly sources: LedgerSources;
   private readonly clock: Clock;
   private readonly listener: LedgerListener;
-  private readonly estate: () => Estate;
-  private incidents: OpenIncidents;
   private readonly pending = new PendingDrafts();
+  private readonly acts = new Map<EventDraft, (event: JournalEvent) => void>();
+  private owed: EventDraft[] = [];
+  private prepared: Prepared | undefined;
   private writing: Promise<void> | undefined;
   private retryTimer: Timer | undefined;
+  private dueTimer: Timer | undefined;
   private retryDelayMs = 0;
   private refusal: Error | undefined;
+  private isOver = false;
 
-  constructor(
-    store: { readonly journal: Journal; readonly board: Board; readonly incidents: OpenIncidents },
-    estate: () => Estate,
-    clock: Clock,
-    listener: LedgerListener,
-  ) {
+  constructor(store: LedgerStore, sources: LedgerSources, clock: Clock, listener: LedgerListener) {
     this.journal = store.journal;
     this.board = store.board;
-    this.incidents = store.incidents;
-    this.estate = estate;
+    this.outages = store.outages;
+    this.sources = sources;
     this.clock = clock;
     this.listener = listener;
+    this.waitForDue();
   }
 
   /** Why the journal refuses at present; undefined while it writes. */
@@ -62,7 +84,12 @@ export class Ledger implements AsyncDisposable {
 
   /** Confirmed but not yet on disk. */
   get pendingEvents(): number {
-    return this.pending.length;
+    return this.pending.length + (this.prepared?.drafts.length ?? 0);
+  }
+
+  /** The newest event of the journal while the outages hold all of it and nothing else; otherwise undefined. */
+  get foldedSeq(): number | undefined {
+    return this.prepared === undefined ? this.journal.lastSeq : undefined;
   }
 
   recordChange(change: TargetChange): void {
@@ -86,40 +113,112 @@ export class Ledger implements AsyncDisposable {
 
   record(draft: EventDraft): void {
     this.pending.add(draft, this.refusal !== undefined && this.writing === undefined);
-    if (this.writing === undefined && this.retryTimer === undefined) this.write();
+    this.write();
+  }
+
+  /** What follows from what is in the journal already: written as it is, not folded again. */
+  recordOwed(draft: EventDraft): void {
+    this.owed.push(draft);
+    this.write();
+  }
+
+  /** Somebody's act: resolves once it is on disk and announced. Rejects when the journal refuses at present. */
+  recordAct(draft: EventDraft): Promise<JournalEvent> {
+    if (this.refusal !== undefined) return Promise.reject(this.refusal);
+    const { promise, resolve } = Promise.withResolvers<JournalEvent>();
+    this.acts.set(draft, resolve);
+    this.record(draft);
+    return promise;
   }
 
   /** Writes what is pending; what the journal refuses now is lost, as it was never announced. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.isOver = true;
+    this.dueTimer?.[Symbol.dispose]();
     while (this.writing !== undefined) await this.writing;
     this.retryTimer?.[Symbol.dispose]();
     this.retryTimer = undefined;
   }
 
   private write(): void {
+    if (this.writing !== undefined || this.retryTimer !== undefined) return;
     this.writing = Promise.resolve()
       .then(() => this.writeBatch())
       .finally(() => {
         this.writing = undefined;
-        if (this.pending.length > 0 && this.retryTimer === undefined) this.write();
+        if (this.pending.length > 0) this.write();
+        else this.waitForDue();
       });
   }
 
   private async writeBatch(): Promise<void> {
-    const batch = this.pending.first(BATCH_DRAFTS);
-    const { open, events } = applyChanges(this.incidents, batch.filter(isChange), this.estate());
-    let written: readonly JournalEvent[];
-    try {
-      written = await this.journal.append([...batch, ...events]);
-    } catch (error) {
-      this.refuse(error);
-      return;
+    this.prepared ??= this.prepare();
+    const { drafts, waiting } = this.prepared;
+    if (drafts.length > 0) {
+      let written: readonly JournalEvent[];
+      try {
+        written = await this.journal.append(drafts);
+      } catch (error) {
+        this.refuse(error);
+        return;
+      }
+      for (const event of written) this.board.apply(event);
+      this.accept();
+      this.listener.announced(written);
+      for (const [index, resolve] of waiting) {
+        const event = written[index];
+        if (event !== undefined) resolve(event);
+      }
     }
+    this.prepared = undefined;
+  }
+
+  /** Folds what is pending, and the time until now, into the outages. */
+  private prepare(): Prepared {
+    const batch = this.pending.first(BATCH_DRAFTS);
     this.pending.drop(batch.length);
-    this.incidents = open;
-    for (const event of written) this.board.apply(event);
-    this.accept();
-    this.listener.announced(written);
+    const drafts: EventDraft[] = this.owed;
+    this.owed = [];
+    const waiting = new Map<number, (event: JournalEvent) => void>();
+    for (const draft of batch) {
+      const resolve = this.acts.get(draft);
+      if (resolve !== undefined) waiting.set(this.fold(draft, drafts), resolve);
+      else this.fold(draft, drafts);
+      this.acts.delete(draft);
+    }
+    if (this.pending.length > 0) return { drafts, waiting };
+    const nowMs = this.clock.nowMs();
+    drafts.push(...this.outages.advanceTo(nowMs));
+    const sinceMs = this.outages.evidenceWantedSince(nowMs);
+    if (sinceMs !== undefined) {
+      const seen = this.sources.evidenceSince(sinceMs);
+      this.fold({ atMs: nowMs, kind: 'evidence-gathered', sinceMs, ...seen }, drafts);
+    }
+    return { drafts, waiting };
+  }
+
+  /** The input's place among `drafts`, where what follows from it stands behind it. */
+  private fold(draft: EventDraft, drafts: EventDraft[]): number {
+    if (draft.kind === 'config-reloaded') this.outages.setOutlook(this.sources.outlook());
+    const { atMs } = this.outages;
+    const input = draft.atMs < atMs ? { ...draft, atMs } : draft;
+    drafts.push(...this.outages.advanceTo(input.atMs));
+    const place = drafts.push(input) - 1;
+    for (const following of this.outages.apply(input)) drafts.push(following);
+    return place;
+  }
+
+  /** Time alone may open or end incidents. */
+  private waitForDue(): void {
+    this.dueTimer?.[Symbol.dispose]();
+    this.dueTimer = undefined;
+    const dueMs = this.outages.nextDueMs;
+    if (dueMs === undefined || this.isOver) return;
+    const delayMs = Math.min(LONGEST_WAIT_MS, Math.max(1, dueMs + 1 - this.clock.nowMs()));
+    this.dueTimer = this.clock.after(delayMs, () => {
+      this.dueTimer = undefined;
+      this.write();
+    });
   }
 
   private refuse(cause: unknown): void {
@@ -141,6 +240,5 @@ export class Ledger implements AsyncDisposable {
   }
 }
 
-function isChange(draft: EventDraft): draft is TimedChange {
-  return draft.kind === 'target-state-changed';
-}
+/** The wall clock may be set while we wait for it. Unit: ms. */
+const LONGEST_WAIT_MS = 30_000;
