@@ -1,5 +1,5 @@
 import type { Labels } from '../estate/estate.ts';
-import { makeRandom, pick } from './random.ts';
+import { makeRandom, pick, rankOf } from './random.ts';
 import { HOME_TOWNS, NEIGHBOUR_TOWNS, type Town } from './towns.ts';
 
 export const TARGET_KINDS = ['terminal', 'gateway', 'swish', 'web'] as const;
@@ -52,9 +52,9 @@ export interface EstatePlan {
 
 /** The group's three chains, all invented: what the demo tells of happens to nobody. */
 export const CHAINS = [
-  { name: 'Solhaga', slug: 'solhaga', tillSystem: 'Kassalinje 9', size: 1.3 },
-  { name: 'Älvkläpp', slug: 'alvklapp', tillSystem: 'Kassalinje 9', size: 1 },
-  { name: 'Torgboden', slug: 'torgboden', tillSystem: 'Tillwerk', size: 0.5 },
+  { name: 'Solhaga', slug: 'solhaga', size: 1.3 },
+  { name: 'Älvkläpp', slug: 'alvklapp', size: 1 },
+  { name: 'Torgboden', slug: 'torgboden', size: 0.5 },
 ] as const;
 type Chain = (typeof CHAINS)[number];
 
@@ -67,6 +67,11 @@ const NETWORKS = [
   { name: 'Bergnät', weight: 5 },
   { name: 'Klarfiber', weight: 3 },
   { name: 'Sjökabel', weight: 2 },
+] as const;
+/** No chain has one of its own: the stores of a chain share nothing but the chain. */
+const TILL_SYSTEMS = [
+  { name: 'Kassalinje 9', weight: 6 },
+  { name: 'Tillwerk', weight: 4 },
 ] as const;
 const ACQUIRERS = [
   { name: 'Nordbank', weight: 5 },
@@ -118,7 +123,9 @@ const MOST_LANES = 20;
 export function planEstate(stores: number, terminals: number, seed: number): EstatePlan {
   const random = makeRandom(seed);
   const names = new Map<string, number>();
-  const plannedStores = Array.from({ length: stores }, (_, index) => planStore(index, stores, names, random));
+  const plannedStores = Array.from({ length: stores }, (_, index) =>
+    planStore(index, stores, names, seed, random),
+  );
   const lanes = shareOut(terminals, plannedStores, random);
   const serials = makeSerials(random);
   const targets = plannedStores.flatMap((store, index) => [
@@ -133,14 +140,17 @@ function planStore(
   index: number,
   stores: number,
   names: Map<string, number>,
+  seed: number,
   random: () => number,
 ): PlannedStore {
   const chain = CHAINS[CHAIN_TURNS[index % CHAIN_TURNS.length] ?? 0] ?? CHAINS[0];
   const isOverTheBorder = stores >= NEIGHBOURS_FROM && index % 5 === 4;
   const town = pick(random, isOverTheBorder ? NEIGHBOUR_TOWNS : HOME_TOWNS, ({ weight }) => weight);
   const size = chain.size * (0.5 + random());
+  const id = `S${String(index + 1).padStart(4, '0')}`;
+  const tillRank = rankOf(seed, `till system of ${id}`);
   return {
-    id: `S${String(index + 1).padStart(4, '0')}`,
+    id,
     name: nameStore(chain, town, names),
     chain: chain.name,
     region: town.region,
@@ -150,7 +160,11 @@ function planStore(
     openingHours: size > 1 ? 'Mo-Su 07:00-22:00' : 'Mo-Sa 08:00-21:00; Su 10:00-20:00',
     weeklySales: Math.round(size * 1_600) * 1_000,
     network: pick(random, NETWORKS, ({ weight }) => weight).name,
-    tillSystem: chain.tillSystem,
+    tillSystem: pick(
+      () => tillRank,
+      TILL_SYSTEMS,
+      ({ weight }) => weight,
+    ).name,
   };
 }
 

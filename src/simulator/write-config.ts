@@ -21,6 +21,11 @@ const FILES = {
   passphrase: 'secrets/nexo-passphrase',
 } as const;
 
+/** All of it is on this machine: what does not answer soon never will, and three of these tell of one that hangs. */
+const PATIENCE_MS = 2_000;
+/** Up to this interval an outage is to be over while somebody watches. */
+const SHORT_INTERVAL_MS = 5_000;
+
 /** Only its owner may read a secret. */
 const SECRET_MODE = 0o600;
 
@@ -48,9 +53,7 @@ export async function writeConfig(dir: string, simulator: Described, key: NexoKe
 
 function renderSettings(simulator: Described, key: NexoKeyWords): string {
   const { intervalMs, targets, plan } = simulator;
-  // All of it is on this machine: what does not answer soon never will, and the sooner that is known the better.
-  const patienceMs = Math.min(5_000, Math.max(2_000, intervalMs / 10));
-  const timeoutMs = Math.floor(Math.min(patienceMs, intervalMs * 0.8));
+  const timeoutMs = Math.floor(Math.min(PATIENCE_MS, intervalMs * 0.8));
   const timing = {
     interval: spell(intervalMs),
     timeout: spell(timeoutMs),
@@ -100,12 +103,25 @@ function renderSettings(simulator: Described, key: NexoKeyWords): string {
       max_in_flight_per_store: largestStore(targets),
     },
     targets: targets.filter(({ kind }) => kind !== 'terminal').map(describe),
+    dependencies: [{ children: 'kind=terminal', parents: 'kind=gateway', by: ['store'] }],
+    ...(intervalMs > SHORT_INTERVAL_MS ? {} : { incidents: keepStep(intervalMs) }),
   };
   return [
     `# A simulated estate of ${plan.stores.length} stores and ${targets.length} targets, written by kassavakt simulate`,
     '# and good for as long as that runs. Chains, acquirers and networks are invented.',
     stringify(settings, { aliasDuplicateObjects: false }),
   ].join('\n');
+}
+
+/** When incidents open and end, for probes that are closer together than anybody's real ones. */
+function keepStep(intervalMs: number) {
+  return {
+    settle: '1s',
+    settle_alone: '3s',
+    quiet: spell(6 * intervalMs),
+    quiet_longest: spell(24 * intervalMs),
+    reopen: spell(60 * intervalMs),
+  };
 }
 
 /** How many targets the store with the most has. */

@@ -67,6 +67,24 @@ describe('planEstate', () => {
     );
   });
 
+  test('names the stores of a chain by the chain alone', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 30, max: 200 }), fc.integer(), (count, seed) => {
+        const { stores } = planEstate(count, count, seed);
+        const groupsBy = (label: 'chain' | 'region' | 'city' | 'network' | 'tillSystem') =>
+          Array.from(Map.groupBy(stores, (store) => store[label]).values(), (group) =>
+            group.map(({ id }) => id).join(' '),
+          );
+        const chains = groupsBy('chain');
+        expect(chains).toHaveLength(3);
+        for (const label of ['region', 'city', 'network', 'tillSystem'] as const) {
+          expect(groupsBy(label).filter((group) => chains.includes(group))).toEqual([]);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   test('a small estate lies in Värmland alone', () => {
     const { stores } = planEstate(10, 40, 1);
     expect(new Set(stores.map(({ region }) => region))).toEqual(new Set(['Värmland']));

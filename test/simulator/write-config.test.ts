@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ProbeReport } from '../../src/core/outcome.ts';
+import { DEFAULT_TIMING } from '../../src/core/outlook.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { probers } from '../../src/probes/registry.ts';
 import { loadSettings } from '../../src/settings/load-settings.ts';
@@ -9,6 +10,7 @@ import type { Settings } from '../../src/settings/settings.ts';
 import { FAULT_NAMES, FAULTS, type FaultName } from '../../src/simulator/faults.ts';
 import type { Simulator } from '../../src/simulator/simulator.ts';
 import { startSimulator } from '../../src/simulator/start-simulator.ts';
+import { writeConfig } from '../../src/simulator/write-config.ts';
 import { makeFolder } from '../tools/monitor-process.ts';
 
 async function load(file: string): Promise<Settings> {
@@ -64,6 +66,28 @@ describe('the configuration that a simulator writes', () => {
         policy: { failAfter: 3, recoverAfter: 2, slowAfterMs: 640 },
       });
     }
+  });
+
+  test('hangs the terminals of each store on its gateway and has no canaries', () => {
+    const { targets, needs, canaries } = settings.estate;
+    for (const { id, kind, store } of targets.values()) {
+      expect(needs?.get(id)).toEqual(kind === 'terminal' ? [{ anyOf: [`gateway-${store}`] }] : undefined);
+    }
+    expect(canaries).toBeUndefined();
+  });
+
+  test.each([
+    { intervalMs: 1_000, timeoutMs: 800, quietMs: 6_000, settleMs: 1_000, reopenMs: 60_000 },
+    { intervalMs: 5_000, timeoutMs: 2_000, quietMs: 30_000, settleMs: 1_000, reopenMs: 300_000 },
+    { intervalMs: 30_000, timeoutMs: 2_000, ...DEFAULT_TIMING },
+  ])('lets incidents end in step with an interval of $intervalMs ms', async (expected) => {
+    const { intervalMs, timeoutMs, quietMs, settleMs, reopenMs } = expected;
+    const { plan, targets, certificates } = simulator;
+    const key = { identifier: 'tills', version: 1, passphrase: 'opens-nothing' };
+    const dir = join(folder.path, `every-${intervalMs}`);
+    const written = await load(await writeConfig(dir, { plan, targets, certificates, intervalMs }, key));
+    expect(written.timing).toMatchObject({ quietMs, settleMs, reopenMs });
+    for (const module of written.modules.values()) expect(module).toMatchObject({ intervalMs, timeoutMs });
   });
 
   test('is written over, other files and all, without touching those', async () => {
