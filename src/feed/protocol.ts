@@ -1,4 +1,11 @@
-import { type EventKind, type IncidentSeverity, type JournalEvent, SEVERITIES } from '../core/events.ts';
+import {
+  type EventKind,
+  type IncidentSeverity,
+  type JournalEvent,
+  type MethodState,
+  SEVERITIES,
+} from '../core/events.ts';
+import type { AnyReason, SelfReason } from '../core/reason.ts';
 
 /** An event on the wire: the journal's, with every `…Ms` stamp as an ISO 8601 string named without its unit. */
 export type WireEvent = { readonly seq: number; readonly at: string; readonly kind: EventKind } & Readonly<
@@ -29,6 +36,18 @@ export interface WireStore {
   readonly targets: Readonly<Record<'unknown' | 'up' | 'degraded' | 'down', number>>;
   /** How many targets it has of each kind (`terminal`, `gateway`, …). */
   readonly kinds: Readonly<Record<string, number>>;
+  /** How customers can pay now, by method; only those that are watched in the store. */
+  readonly methods: Readonly<Record<string, WireMethod>>;
+}
+
+/** How customers can pay with one method in one store. */
+export interface WireMethod {
+  readonly state: MethodState;
+  readonly reason?: AnyReason;
+  /** One plain sentence for a person. */
+  readonly message: string;
+  /** When the state began; absent while it was never known. ISO 8601. */
+  readonly since?: string;
 }
 
 /** What holds after event `seq`: enough to draw a page; later `events` bring it forward. */
@@ -38,6 +57,8 @@ export interface Snapshot {
   readonly targets: { readonly counts: Readonly<Record<'unknown' | 'up' | 'degraded' | 'down', number>> };
   readonly stores: readonly WireStore[];
   readonly incidents: readonly Readonly<Record<string, unknown>>[];
+  /** We are blind, since when and why: nothing is known of any target. Absent: we can see. */
+  readonly blind?: { readonly reason: SelfReason; readonly message: string; readonly since: string };
 }
 
 /** The events from `since` on are no longer kept; a snapshot follows. */

@@ -1,5 +1,6 @@
 import type { Incident } from '../core/events.ts';
 import type { State } from '../core/health.ts';
+import type { MethodStatus } from '../core/payment-methods.ts';
 import type { Place } from '../core/places.ts';
 import type { Estate, Labels, Store, Target } from '../estate/estate.ts';
 import { type StoreId, toTargetId } from '../estate/ids.ts';
@@ -9,6 +10,7 @@ import {
   isSevereEnough,
   type Snapshot,
   stampsToIso,
+  type WireMethod,
   type WireStore,
 } from './protocol.ts';
 import type { FeedSource } from './source.ts';
@@ -23,7 +25,7 @@ const RANK: Readonly<Record<State, number>> = { down: 0, degraded: 1, up: 2, unk
  * with stores and open incidents, not with targets.
  */
 export function makeSnapshot(
-  source: Pick<FeedSource, 'board' | 'estate'>,
+  source: Pick<FeedSource, 'board' | 'estate' | 'methodsNow'>,
   filter: FeedFilter,
   nowMs: number,
 ): Snapshot {
@@ -45,35 +47,87 @@ export function makeSnapshot(
     else known.push(place);
   }
   const isWanted = makeIncidentFilter(places, estate, filter);
+  const describe = (id: StoreId, own: readonly Place[]): WireStore => {
+    const methods = { announced: board.methodsOf(id), now: source.methodsNow?.(id) };
+    return wireStore(id, estate.stores.get(id), own, methods);
+  };
+  const { sight } = board;
   return {
     seq: board.seq,
     at: new Date(nowMs).toISOString(),
     targets: { counts },
-    stores: Array.from(parts, ([id, own]) => wireStore(id, estate.stores.get(id), own)).sort(byWorst),
+    stores: Array.from(parts, ([id, own]) => describe(id, own)).sort(byWorst),
     incidents: board.openIncidents().filter(isWanted).map(wireIncident),
+    ...(sight === undefined
+      ? {}
+      : { blind: { reason: sight.reason, message: sight.message, since: toIso(sight.sinceMs) } }),
   };
+}
+
+/** The methods of a store as announced and, where somebody judges them, as they are now. */
+interface Methods {
+  readonly announced: ReadonlyMap<string, MethodStatus>;
+  readonly now: ReadonlyMap<string, MethodStatus> | undefined;
 }
 
 interface KeptStore {
   readonly version: number;
   readonly store: Store | undefined;
+  readonly methods: Methods;
   readonly wire: WireStore;
 }
 
 /** Of stores that are one place, as most are. A store as it was is the same object. */
 const keptStores = new WeakMap<Place, KeptStore>();
 
-function wireStore(id: StoreId, store: Store | undefined, places: readonly Place[]): WireStore {
+function wireStore(
+  id: StoreId,
+  store: Store | undefined,
+  places: readonly Place[],
+  methods: Methods,
+): WireStore {
   const [place, ...others] = places;
-  if (place === undefined || others.length > 0) return describeStore(id, store, places);
+  if (place === undefined || others.length > 0) return describeStore(id, store, places, methods);
   const kept = keptStores.get(place);
-  if (kept?.version === place.version && kept.store === store) return kept.wire;
-  const wire = describeStore(id, store, places);
-  keptStores.set(place, { version: place.version, store, wire });
+  if (
+    kept?.version === place.version &&
+    kept.store === store &&
+    kept.methods.announced === methods.announced &&
+    kept.methods.now === methods.now
+  ) {
+    return kept.wire;
+  }
+  const wire = describeStore(id, store, places, methods);
+  keptStores.set(place, { version: place.version, store, methods, wire });
   return wire;
 }
 
-function describeStore(id: StoreId, store: Store | undefined, places: readonly Place[]): WireStore {
+/** The states are those announced; what is watched, and in which words, is what is judged now. */
+function wireMethods({ announced, now }: Methods): WireStore['methods'] {
+  return Object.fromEntries(
+    Array.from((now ?? announced).keys(), (name) => [name, wireMethod(announced.get(name), now?.get(name))]),
+  );
+}
+
+function wireMethod(announced: MethodStatus | undefined, now: MethodStatus | undefined): WireMethod {
+  const state = announced?.state ?? 'unknown';
+  const { reason, message } = (now?.state === state ? now : announced) ?? NOTHING_KNOWN;
+  return {
+    state,
+    ...(reason === undefined ? {} : { reason }),
+    message,
+    ...(announced === undefined ? {} : { since: toIso(announced.sinceMs) }),
+  };
+}
+
+const NOTHING_KNOWN: Pick<MethodStatus, 'reason' | 'message'> = { message: 'Nothing is known of it yet.' };
+
+function describeStore(
+  id: StoreId,
+  store: Store | undefined,
+  places: readonly Place[],
+  methods: Methods,
+): WireStore {
   const counts: Record<State, number> = { unknown: 0, up: 0, degraded: 0, down: 0 };
   const kinds: Record<string, number> = {};
   for (const place of places) {
@@ -92,9 +146,10 @@ function describeStore(id: StoreId, store: Store | undefined, places: readonly P
     ...(store?.region === undefined ? {} : { region: store.region }),
     ...(store?.city === undefined ? {} : { city: store.city }),
     state,
-    ...(Number.isFinite(sinceMs) ? { since: new Date(sinceMs).toISOString() } : {}),
+    ...(Number.isFinite(sinceMs) ? { since: toIso(sinceMs) } : {}),
     targets: counts,
     kinds,
+    methods: wireMethods(methods),
   };
 }
 
@@ -106,6 +161,10 @@ function byWorst(a: WireStore, b: WireStore): number {
     compareText(a.name, b.name) ||
     compareText(a.id, b.id)
   );
+}
+
+function toIso(atMs: number): string {
+  return new Date(atMs).toISOString();
 }
 
 function compareText(a: string, b: string): number {

@@ -15,12 +15,29 @@ const INCIDENT = z.strictObject({
     .describe('what the failing targets share: label maps, each a conjunction'),
   title: z.string(),
   severity: z.enum(SEVERITIES),
-  state: z.enum(['open', 'resolved']),
-  openedAt: z.iso.datetime(),
+  state: z.enum(['open', 'recovering', 'resolved']),
+  openedAt: z.iso.datetime().describe('when the first of its targets failed'),
   resolvedAt: z.iso.datetime().optional(),
   targetsDown: z.int(),
+  targetsInScope: z.int().optional().describe('how many targets its scope has, of the kinds that fail'),
   storesAffected: z.int(),
   reason: z.enum([...REASONS, ...SELF_REASONS]),
+  confidence: z.number().min(0).max(1).optional().describe('how well the scope explains what is seen'),
+  evidence: z.string().optional().describe('what speaks against it and what still works'),
+  methodsLost: z.array(z.string()).optional().describe('payment methods that stores have lost by it'),
+  relapses: z.int().optional().describe('how often it came back when it seemed over'),
+  unstable: z.boolean().optional().describe('it recovers and fails by turns'),
+  mergedInto: z.string().optional().describe('the incident that it turned out to be part of'),
+  acknowledgement: z
+    .strictObject({
+      by: z.string(),
+      comment: z.string(),
+      at: z.iso.datetime(),
+      expiresAt: z.iso.datetime().optional(),
+      sticky: z.boolean().describe('holds though the incident grows more severe'),
+    })
+    .optional()
+    .describe('who has taken it on'),
 });
 
 const EVENT = z

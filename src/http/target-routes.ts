@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { TargetColumns } from '../core/columns.ts';
+import { METHOD_STATES } from '../core/events.ts';
 import { STATES } from '../core/health.ts';
 import { REASONS, SELF_REASONS } from '../core/reason.ts';
 import type { Estate, Target } from '../estate/estate.ts';
@@ -33,6 +34,13 @@ const TARGET_DETAIL = TARGET.extend({
   flapping: z.boolean().describe('it answers and fails by turns'),
 });
 
+const METHOD = z.strictObject({
+  state: z.enum(METHOD_STATES),
+  reason: REASON.optional().describe('why it is not available'),
+  message: z.string().describe('one sentence for a person'),
+  since: z.iso.datetime().optional().describe('when the state began; absent while it was never known'),
+});
+
 const STORE = z.strictObject({
   id: z.string(),
   name: z.string(),
@@ -43,6 +51,19 @@ const STORE = z.strictObject({
   since: z.iso.datetime().optional().describe('since when its worst state holds'),
   targets: z.record(z.enum(STATES), z.int()).describe('how many by state'),
   kinds: z.record(z.string(), z.int()).describe('how many by kind'),
+  methods: z
+    .record(z.string(), METHOD)
+    .describe('how a customer can pay now, by method; only those that are watched'),
+});
+
+const REPORT = z.strictObject({
+  method: z.string(),
+  says: z.enum(['works', 'fails']),
+  by: z.string(),
+  comment: z.string(),
+  at: z.iso.datetime(),
+  probesSay: z.enum(METHOD_STATES).describe('what the probes said of the method then'),
+  disagrees: z.boolean().describe('the probes said otherwise'),
 });
 
 const NEXT = z.string().nullable().describe('give it as after to get the next page; null: there is none');
@@ -136,7 +157,7 @@ function storeRoutes({ columns, board, settings, stores }: AppContext): readonly
       method: 'get',
       path: '/api/v1/stores',
       access: 'viewer',
-      summary: 'Stores with their targets by state, by id',
+      summary: 'Stores with their targets by state and how customers can pay in each, by id',
       query: z.strictObject({ limit: LIMIT, after: AFTER }),
       answers: {
         200: {
@@ -156,12 +177,17 @@ function storeRoutes({ columns, board, settings, stores }: AppContext): readonly
       method: 'get',
       path: '/api/v1/stores/:id',
       access: 'viewer',
-      summary: 'One store with all its targets',
+      summary:
+        'One store: how a customer can pay in it right now, what people there say, and all its targets',
       query: NO_QUERY,
       answers: {
         200: {
           description: 'The store',
-          body: z.strictObject({ store: STORE.extend({ labels: LABELS }), targets: z.array(TARGET) }),
+          body: z.strictObject({
+            store: STORE.extend({ labels: LABELS }),
+            reports: z.array(REPORT).describe('the last that somebody there said of each method'),
+            targets: z.array(TARGET),
+          }),
         },
       },
       answer(exchange) {
@@ -180,7 +206,10 @@ function storeRoutes({ columns, board, settings, stores }: AppContext): readonly
             const slot = columns.slotOf(target.id);
             return slot === undefined ? [] : [bodyOf(columns, slot, target)];
           });
-        exchange.response.json({ store: { ...store, labels }, targets });
+        const reports = board
+          .reportsOf(id)
+          .map(({ atMs, ...report }) => ({ ...report, at: new Date(atMs).toISOString() }));
+        exchange.response.json({ store: { ...store, labels }, reports, targets });
       },
     }),
   ];

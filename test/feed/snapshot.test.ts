@@ -1,7 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
-import { toIncidentId } from '../../src/estate/ids.ts';
+import type { EventDraft, MethodState } from '../../src/core/events.ts';
+import type { MethodStatus } from '../../src/core/payment-methods.ts';
+import { toIncidentId, toStoreId } from '../../src/estate/ids.ts';
 import type { FeedFilter } from '../../src/feed/protocol.ts';
 import { makeSnapshot } from '../../src/feed/snapshot.ts';
+import type { FeedSource } from '../../src/feed/source.ts';
 import { Announcer, makeEstate, move } from './announcer.ts';
 
 const estate = makeEstate(2, 3);
@@ -61,6 +64,7 @@ describe('makeSnapshot', () => {
       since: '2025-12-22T13:00:26.000Z',
       targets: { unknown: 0, up: 1, degraded: 0, down: 2 },
       kinds: { terminal: 3 },
+      methods: {},
     });
     expect(snapshot.stores[2]).not.toHaveProperty('since');
     expect(snapshot.incidents).toMatchObject([
@@ -75,6 +79,92 @@ describe('makeSnapshot', () => {
     expect(snapshot.stores.map(({ state, since }) => [state, since])).toEqual(
       Array.from({ length: 4 }, () => ['unknown', undefined]),
     );
+  });
+
+  test('tells how customers can pay, in the words of now where the state is the one announced', async () => {
+    const source = await announced();
+    const id = toStoreId('Norrbo-2');
+    const change = (method: string, from: MethodState, to: MethodState, message: string): EventDraft => ({
+      atMs: START_MS,
+      kind: 'payment-method-changed',
+      store: id,
+      method,
+      from,
+      to,
+      message,
+      sinceMs: START_MS,
+    });
+    await source.announce([
+      change('card', 'unknown', 'degraded', 'Cards work on 2 of 3 terminals.'),
+      change('swish', 'unknown', 'available', 'Swish works.'),
+      change('cash', 'unknown', 'available', 'Cash works.'),
+    ]);
+    const methodsOf = (from: Pick<FeedSource, 'board' | 'estate' | 'methodsNow'>) =>
+      makeSnapshot(from, {}, START_MS).stores.find((store) => store.id === id)?.methods;
+    const since = '2025-12-22T13:00:00.000Z';
+    expect(methodsOf(source)).toEqual({
+      card: { state: 'degraded', message: 'Cards work on 2 of 3 terminals.', since },
+      swish: { state: 'available', message: 'Swish works.', since },
+      cash: { state: 'available', message: 'Cash works.', since },
+    });
+    const judged = (state: MethodState, message: string): MethodStatus => ({ state, message, sinceMs: 0 });
+    const now = new Map([
+      ['card', judged('degraded', 'Cards work on 1 of 3 terminals.')],
+      ['swish', judged('down', 'Swish cannot be paid with.')],
+      ['web', judged('available', 'The web shop works.')],
+      ['wallet', judged('unknown', 'Whether mobile wallets work is not known.')],
+    ]);
+    const judging = { board: source.board, estate: () => estate, methodsNow: () => now };
+    expect(methodsOf(judging)).toEqual({
+      card: { state: 'degraded', message: 'Cards work on 1 of 3 terminals.', since },
+      swish: { state: 'available', message: 'Swish works.', since },
+      web: { state: 'unknown', message: 'Nothing is known of it yet.' },
+      wallet: { state: 'unknown', message: 'Whether mobile wallets work is not known.' },
+    });
+    await source.announce([change('swish', 'available', 'down', 'Swish cannot be paid with.')]);
+    expect(methodsOf(judging)?.['swish']?.state).toBe('down');
+  });
+
+  test('keeps a store as it is until something of it changes', async () => {
+    const source = await announced();
+    const storeNow = () => makeSnapshot(source, {}, START_MS).stores.find(({ id }) => id === 'Norrbo-1');
+    const first = storeNow();
+    expect(storeNow()).toBe(first);
+    await source.announce([
+      {
+        atMs: START_MS,
+        kind: 'payment-method-changed',
+        store: toStoreId('Norrbo-1'),
+        method: 'card',
+        from: 'unknown',
+        to: 'available',
+        message: 'Cards work.',
+        sinceMs: START_MS,
+      },
+    ]);
+    expect(storeNow()).not.toBe(first);
+  });
+
+  test('knows nothing while we are blind, and says why', async () => {
+    const source = await announced();
+    await source.announce([
+      {
+        atMs: START_MS,
+        kind: 'monitor-blinded',
+        reason: 'self-network',
+        message: 'None of 3 canaries answers.',
+        sinceMs: START_MS - 1_000,
+      },
+    ]);
+    const snapshot = makeSnapshot(source, {}, START_MS);
+    expect(snapshot.blind).toEqual({
+      reason: 'self-network',
+      message: 'None of 3 canaries answers.',
+      since: '2025-12-22T12:59:59.000Z',
+    });
+    expect(snapshot.targets.counts).toEqual({ unknown: 13, up: 0, degraded: 0, down: 0 });
+    expect(new Set(snapshot.stores.map(({ state }) => state))).toEqual(new Set(['unknown']));
+    expect(makeSnapshot(await announced(), {}, START_MS)).not.toHaveProperty('blind');
   });
 
   test.each<{ name: string; filter: FeedFilter; stores: number; targets: number; incidents: string[] }>([

@@ -150,6 +150,7 @@ describe('stores', () => {
         since: '2026-12-22T15:00:00.000Z',
         targets: { unknown: 1, up: 0, degraded: 0, down: 1 },
         kinds: { terminal: 2 },
+        methods: {},
       },
     ]);
     const second = await read(`/api/v1/stores?after=${String(first.next)}`);
@@ -162,6 +163,56 @@ describe('stores', () => {
     const body = await read('/api/v1/stores/s1');
     expect(body['store']).toMatchObject({ id: 's1', labels: { chain: 'Björka', size: 'L' } });
     expect(ids(body.targets)).toEqual(['T1', 'T2']);
+    expect(body['reports']).toEqual([]);
+  });
+
+  test('tell how customers can pay and what people there say', async () => {
+    const { read, board } = await start();
+    const card = {
+      state: 'down',
+      reason: 'host',
+      message: 'Cards cannot be paid with.',
+      since: '1970-01-01T00:00:01.000Z',
+    };
+    board.apply({
+      seq: 1,
+      atMs: 1_000,
+      kind: 'payment-method-changed',
+      store: toStoreId('s1'),
+      method: 'card',
+      from: 'unknown',
+      to: 'down',
+      reason: 'host',
+      message: 'Cards cannot be paid with.',
+      sinceMs: 1_000,
+    });
+    board.apply({
+      seq: 2,
+      atMs: 2_000,
+      kind: 'human-report',
+      store: toStoreId('s1'),
+      method: 'card',
+      says: 'works',
+      by: 'till 3',
+      comment: 'paid just now',
+      probesSay: 'down',
+      disagrees: true,
+    });
+    expect(await read('/api/v1/stores/s1')).toMatchObject({
+      store: { methods: { card } },
+      reports: [
+        {
+          method: 'card',
+          says: 'works',
+          by: 'till 3',
+          comment: 'paid just now',
+          at: '1970-01-01T00:00:02.000Z',
+          probesSay: 'down',
+          disagrees: true,
+        },
+      ],
+    });
+    expect((await read('/api/v1/stores')).stores).toMatchObject([{ methods: { card } }, { methods: {} }]);
   });
 });
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createApp } from '../../src/http/app.ts';
 import { z } from 'zod';
-import { toIncidentId } from '../../src/estate/ids.ts';
+import { toIncidentId, toStoreId } from '../../src/estate/ids.ts';
 import { type Fixture, startFixture } from './app-fixture.ts';
 
 interface Operation {
@@ -113,13 +113,32 @@ describe('the API description', () => {
       scope: [{ target: 'T1' }],
       title: 'T1 is down',
       severity: 'minor',
-      state: 'open',
+      state: 'recovering',
       openedAtMs: 1,
       targetsDown: 1,
+      targetsInScope: 1,
       storesAffected: 1,
       reason: 'tls',
+      confidence: 0.9,
+      evidence: '3 of 412 still answer.',
+      methodsLost: ['card'],
+      relapses: 1,
+      unstable: true,
+      mergedInto: toIncidentId('i0'),
+      acknowledgement: { by: 'Kim', comment: 'on my way', atMs: 1, expiresAtMs: 2, sticky: true },
     } as const;
-    for (const event of await journal.append([{ atMs: 1, kind: 'incident-opened', incident }]))
+    const method = {
+      store: toStoreId('s1'),
+      method: 'card',
+      sinceMs: 1,
+      message: 'Cards cannot be paid with.',
+    };
+    const report = { store: toStoreId('s1'), method: 'card', by: 'till 3', comment: '', disagrees: true };
+    for (const event of await journal.append([
+      { atMs: 1, kind: 'incident-opened', incident },
+      { atMs: 1, kind: 'payment-method-changed', from: 'unknown', to: 'down', reason: 'tls', ...method },
+      { atMs: 1, kind: 'human-report', says: 'works', probesSay: 'down', ...report },
+    ]))
       board.apply(event);
     const schema = document.paths[documented]?.['get']?.responses['200']?.content['application/json']?.schema;
     if (schema === undefined) throw new Error(`no schema for ${documented}`);
