@@ -49,7 +49,12 @@ export function makeLeafTable(
     const values = Array.from(seen.keys()).toSorted(compareTexts);
     const sorted = new Int32Array(values.length);
     for (const [code, value] of values.entries()) sorted[seen.get(value) ?? 0] = code;
-    return { name, values, codes: Int32Array.from(codes, (code) => (code < 0 ? -1 : (sorted[code] ?? -1))) };
+    const own = new Int32Array(size);
+    for (let leaf = 0; leaf < size; leaf++) {
+      const code = codes[leaf] ?? -1;
+      own[leaf] = code < 0 ? -1 : (sorted[code] ?? -1);
+    }
+    return { name, values, codes: own };
   });
   return { size, labels };
 }

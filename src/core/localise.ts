@@ -1,7 +1,8 @@
 import { LEAF_DOWN, LEAF_UP, type LeafTable, membersOf, type Term } from './leaf-table.ts';
 import { findCandidates, termsOf } from './scope-candidates.ts';
 import { Scorer } from './scope-model.ts';
-import { searchScopes, shortlist } from './scope-search.ts';
+import { searchScopes } from './scope-search.ts';
+import { Tally } from './scope-tally.ts';
 
 /** One thing that leaves which are down have in common. */
 export interface Explanation {
@@ -37,18 +38,20 @@ export function localise(table: LeafTable, states: Uint8Array): readonly Explana
   const candidates = findCandidates(table, states);
   if (candidates.downLeaves.length < 2) return [];
   const scorer = new Scorer(table, candidates);
-  const model = searchScopes(scorer);
+  const tally = new Tally(scorer, table.size);
+  const model = searchScopes(scorer, tally);
+  tally.set(model);
+  const counts = tally.save();
   const explanations = model.causes.map((cause) => {
-    const rest = scorer.place(
-      model.causes.filter((other) => other !== cause),
-      model,
-    );
+    const rest = scorer.without(model, [cause]);
+    const rivals = tally.shortlist(rest, WORTH_WEIGHING, tally.move(model, rest, [cause]));
+    tally.restore(counts);
     const leaves = membersOf(table, termsOf(candidates, cause));
     const equals: { readonly terms: readonly Term[]; readonly leaves: Int32Array }[] = [
       { terms: termsOf(candidates, cause), leaves },
     ];
     let others = Math.exp(rest.score - model.score);
-    for (const rival of shortlist(candidates, rest, WORTH_WEIGHING)) {
+    for (const rival of rivals) {
       if (rival === cause) continue;
       const behind = model.score - scorer.extend(rest, rival).score;
       const terms = termsOf(candidates, rival);

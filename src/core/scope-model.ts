@@ -32,9 +32,11 @@ const LEAST_RATE = 0.25;
 const MOST_RATE = 1 - 1e-4;
 const LEAST_BACKGROUND = 1e-6;
 const MOST_BACKGROUND = 0.5;
+/** What a rate is taken for before it is fitted. */
+const FIRST_RATE = 0.8;
 const ROUNDS = 24;
 /** What it costs to say that there is a cause at all. Unit: nats. */
-const CAUSE_COST = 2;
+const CAUSE_COST = 1.5;
 /** What a rate costs with each doubling of the evidence that it is fitted to: half, as in the Bayesian criterion. */
 const RATE_COST = 0.5;
 
@@ -55,33 +57,55 @@ export class Scorer {
     for (const leaf of candidates.upLeaves) this.isKnown[leaf] = 1;
   }
 
-  place(causes: readonly number[], like?: Model): PlacedModel {
-    const cellOf = new Uint16Array(this.table.size);
+  nothing(): PlacedModel {
     const { downLeaves, upLeaves } = this.candidates;
-    const cells = [{ causes: [] as readonly number[], down: downLeaves.length, up: upLeaves.length }];
-    for (const [position, cause] of causes.entries()) {
-      const moves = new Map<number, number>();
-      for (const leaf of this.membersOf(cause)) {
-        const from = cellOf[leaf] ?? 0;
-        let to = moves.get(from);
-        if (to === undefined) {
-          to = cells.length;
-          moves.set(from, to);
-          cells.push({ causes: [...(cells[from]?.causes ?? []), position], down: 0, up: 0 });
-        }
-        cellOf[leaf] = to;
-        const [old, next] = [cells[from], cells[to]];
-        if (old === undefined || next === undefined) continue;
-        if (this.isDown[leaf] === 1) {
-          old.down--;
-          next.down++;
-        } else {
-          old.up--;
-          next.up++;
-        }
+    const cells = [{ causes: [], down: downLeaves.length, up: upLeaves.length }];
+    return { ...this.fit([], cells, [], undefined), cellOf: new Uint16Array(this.table.size) };
+  }
+
+  /** The model with one cause more. */
+  with(model: PlacedModel, cause: number): PlacedModel {
+    const { cells, cellOf } = gather(model);
+    const position = model.causes.length;
+    const next = cells.map((cell) => ({ ...cell }));
+    const moves = new Int32Array(cells.length).fill(-1);
+    for (const leaf of this.membersOf(cause)) {
+      const from = cellOf[leaf] ?? 0;
+      let to = moves[from] ?? -1;
+      if (to < 0) {
+        to = next.length;
+        moves[from] = to;
+        next.push({ causes: [...(cells[from]?.causes ?? []), position], down: 0, up: 0 });
+      }
+      cellOf[leaf] = to;
+      const [old, own] = [next[from], next[to]];
+      if (old === undefined || own === undefined) continue;
+      if (this.isDown[leaf] === 1) {
+        old.down--;
+        own.down++;
+      } else {
+        old.up--;
+        own.up++;
       }
     }
-    return { ...this.fit(causes, cells, ratesLike(causes, like), like?.background), cellOf };
+    const rates = [...model.rates, FIRST_RATE];
+    return { ...this.fit([...model.causes, cause], next, rates, model.background), cellOf };
+  }
+
+  /** The model with fewer causes. */
+  without<Kind extends Model>(model: Kind, out: readonly number[]): Kind {
+    const causes: number[] = [];
+    const rates: number[] = [];
+    const renamed = model.causes.map((cause, i) => {
+      if (out.includes(cause)) return -1;
+      rates.push(model.rates[i] ?? FIRST_RATE);
+      return causes.push(cause) - 1;
+    });
+    const cells = model.cells.map((cell) => ({
+      ...cell,
+      causes: cell.causes.map((i) => renamed[i] ?? -1).filter((i) => i >= 0),
+    }));
+    return { ...model, ...this.fit(causes, cells, rates, model.background) };
   }
 
   /** The model with one cause more, without its places. */
@@ -100,7 +124,7 @@ export class Scorer {
       next.push({ ...cell, down: cell.down - downs, up: cell.up - ups });
       if (downs + ups > 0) next.push({ causes: [...cell.causes, causes.length], down: downs, up: ups });
     }
-    return this.fit([...causes, cause], next, [...model.rates, 0.8], model.background);
+    return this.fit([...causes, cause], next, [...model.rates, FIRST_RATE], model.background);
   }
 
   /** Its members of which anything is known, ascending. */
@@ -154,11 +178,14 @@ export class Scorer {
       if (cell.down > 0) score += cell.down * Math.log(rate);
       if (cell.up > 0) score += cell.up * Math.log(1 - rate);
     }
-    for (const [i, cause] of causes.entries()) {
-      score -= (this.candidates.cost[cause] ?? 0) + CAUSE_COST + RATE_COST * Math.log(1 + (members[i] ?? 0));
-    }
+    for (const cause of causes) score -= priceOf(this.candidates, cause);
     return { causes, rates: fitted, background: noise, cells, score };
   }
+}
+
+/** What it costs a model to have the candidate among its causes. Unit: nats. */
+export function priceOf({ cost, down, up }: Candidates, id: number): number {
+  return (cost[id] ?? 0) + CAUSE_COST + RATE_COST * Math.log(1 + (down[id] ?? 0) + (up[id] ?? 0));
 }
 
 export function failureRate(cell: Cell, rates: readonly number[], background: number): number {
@@ -167,8 +194,28 @@ export function failureRate(cell: Cell, rates: readonly number[], background: nu
   return 1 - spared;
 }
 
-function ratesLike(causes: readonly number[], like: Model | undefined): readonly number[] {
-  return causes.map((cause) => like?.rates[like.causes.indexOf(cause)] ?? 0.8);
+/** A copy of the places, with cells of the same causes made one. */
+function gather({ cells, cellOf }: PlacedModel): Pick<PlacedModel, 'cells' | 'cellOf'> {
+  const numbers = new Map<string, number>();
+  const gathered: { causes: readonly number[]; down: number; up: number }[] = [];
+  const renamed = cells.map(({ causes, down, up }) => {
+    const key = causes.join();
+    const known = numbers.get(key) ?? gathered.length;
+    const into = gathered[known];
+    if (into === undefined) {
+      numbers.set(key, known);
+      gathered.push({ causes, down, up });
+    } else {
+      into.down += down;
+      into.up += up;
+    }
+    return known;
+  });
+  const places = cellOf.slice();
+  if (gathered.length < cells.length) {
+    for (let leaf = 0; leaf < places.length; leaf++) places[leaf] = renamed[places[leaf] ?? 0] ?? 0;
+  }
+  return { cells: gathered, cellOf: places };
 }
 
 function clamp(value: number, least: number, most: number): number {
