@@ -13,6 +13,7 @@ import type { JournalEvent } from './core/events.ts';
 import { restoreHealth } from './core/health.ts';
 import type { Outlook } from './core/outlook.ts';
 import { childrenOf } from './estate/dependencies.ts';
+import type { StoreId } from './estate/ids.ts';
 import { CalmMode } from './engine/calm-mode.ts';
 import type { Outages } from './core/outages.ts';
 import { Ledger } from './engine/ledger.ts';
@@ -178,6 +179,7 @@ async function assemble(
     journal,
     board,
     estate: () => settings.estate,
+    methodsNow: (store: StoreId) => outages.methodsOf(store),
     subscribe: (listener: (events: readonly JournalEvent[]) => void) => {
       listeners.add(listener);
       return { [Symbol.dispose]: () => listeners.delete(listener) };
@@ -289,7 +291,7 @@ async function openJournal(dataDir: string, clock: Clock, log: Logger): Promise<
 /** A target starts in the state last announced of it. */
 function restoreFrom(board: Board): Restore {
   return (target) => {
-    const status = board.statusOf(target);
+    const status = board.lastStatusOf(target);
     return status && { health: restoreHealth(status.state, status.reason), sinceMs: status.sinceMs };
   };
 }

@@ -7,7 +7,7 @@ import type { State } from './health.ts';
 import { type BookContext, type Failure, IncidentBook, type SavedBook } from './incident-book.ts';
 import { isAlone } from './incident-life.ts';
 import type { Outlook } from './outlook.ts';
-import { PaymentMethods, type SavedMethods } from './payment-methods.ts';
+import { type MethodStatus, PaymentMethods, type SavedMethods } from './payment-methods.ts';
 import { type HoldRule, Quiet, type QuietState } from './quiet.ts';
 import type { AnyReason } from './reason.ts';
 
@@ -163,6 +163,11 @@ export class Outages {
   /** A payment method's state in a store as of now; `unknown` when it is not watched there. */
   methodState(store: StoreId, method: string): MethodState {
     return this.methods.of(store).get(method)?.state ?? 'unknown';
+  }
+
+  /** How customers can pay in `store` as judged now. The same object until something changes. */
+  methodsOf(store: StoreId): ReadonlyMap<string, MethodStatus> {
+    return this.methods.of(store);
   }
 
   /** When time, or evidence, next changes something; undefined: not before the next input. Epoch ms. */
