@@ -20,14 +20,16 @@ export interface OpenMaintenance {
   readonly maintenance: Maintenance;
   /** It runs; `startsAtMs` and `endsAtMs` are then its own, also of a flexible one. */
   readonly isStarted: boolean;
+  /** Up to when it might have begun or gone on, as far as was ever said. Epoch ms, UTC. */
+  readonly latestMs: number;
 }
 
 /** What `Quiet` knows, as JSON: nothing in it depends on the estate. */
 export interface QuietState {
   readonly maintenances: readonly OpenMaintenance[];
   readonly silences: readonly Silence[];
-  /** Maintenances that were ended before their time, which is kept until it has passed. */
-  readonly cut: readonly { readonly id: string; readonly endsAtMs: number }[];
+  /** Maintenances that ended before `latestMs`, until that has passed: they must not begin again. */
+  readonly over: readonly { readonly id: string; readonly latestMs: number }[];
 }
 
 /** A span of time in which what `selector` names is not announced. */
@@ -49,7 +51,7 @@ export class Quiet {
   private estate: Estate;
   private maintenanceById = new Map<string, OpenMaintenance>();
   private silenceById = new Map<string, Silence>();
-  private cutById = new Map<string, number>();
+  private overById = new Map<string, number>();
   /** Those that hold by time alone; rebuilt when one changes. A flexible one that has not begun is not among them. */
   private spans: readonly Span[] = [];
   private flexible: readonly (Span & { readonly maintenance: Maintenance; readonly lastsMs: number })[] = [];
@@ -64,7 +66,7 @@ export class Quiet {
   restore(state: QuietState): void {
     this.maintenanceById = new Map(state.maintenances.map((open) => [open.maintenance.id, open]));
     this.silenceById = new Map(state.silences.map((silence) => [silence.id, silence]));
-    this.cutById = new Map(state.cut.map(({ id, endsAtMs }) => [id, endsAtMs]));
+    this.overById = new Map(state.over.map(({ id, latestMs }) => [id, latestMs]));
     this.index();
   }
 
@@ -72,7 +74,7 @@ export class Quiet {
     return {
       maintenances: Array.from(this.maintenanceById.values()),
       silences: Array.from(this.silenceById.values()),
-      cut: Array.from(this.cutById, ([id, endsAtMs]) => ({ id, endsAtMs })),
+      over: Array.from(this.overById, ([id, latestMs]) => ({ id, latestMs })),
     };
   }
 
@@ -86,16 +88,18 @@ export class Quiet {
     switch (event.kind) {
       case 'maintenance-planned':
       case 'maintenance-started': {
+        const { maintenance } = event;
+        const latestMs = Math.max(
+          maintenance.endsAtMs,
+          this.maintenanceById.get(maintenance.id)?.latestMs ?? maintenance.endsAtMs,
+        );
         const isStarted = event.kind === 'maintenance-started';
-        this.maintenanceById.set(event.maintenance.id, { maintenance: event.maintenance, isStarted });
+        this.maintenanceById.set(maintenance.id, { maintenance, isStarted, latestMs });
+        this.overById.delete(maintenance.id);
         break;
       }
       case 'maintenance-ended':
-        this.maintenanceById.delete(event.maintenance.id);
-        for (const [id, endsAtMs] of this.cutById) if (endsAtMs <= event.atMs) this.cutById.delete(id);
-        if (event.atMs < event.maintenance.endsAtMs) {
-          this.cutById.set(event.maintenance.id, event.maintenance.endsAtMs);
-        }
+        this.end(event.maintenance, event.atMs);
         break;
       case 'silence-started':
         this.silenceById.set(event.silence.id, event.silence);
@@ -119,9 +123,9 @@ export class Quiet {
     return this.silenceById.values();
   }
 
-  /** Whether somebody ended this maintenance before its time: it must not be started again. */
-  wasCut(maintenanceId: string): boolean {
-    return this.cutById.has(maintenanceId);
+  /** Whether this maintenance has ended though its time has not passed: it must not begin again. */
+  isOver(maintenanceId: string): boolean {
+    return this.overById.has(maintenanceId);
   }
 
   /** Why a failure of `target` is not announced at `atMs`; undefined when nothing holds it. Of several, the longest of the first rule. */
@@ -169,6 +173,14 @@ export class Quiet {
       if (opensMs !== undefined) firstMs = Math.min(firstMs, opensMs);
     }
     return Number.isFinite(firstMs) ? firstMs : undefined;
+  }
+
+  private end({ id, endsAtMs }: Maintenance, atMs: number): void {
+    const latestMs = this.maintenanceById.get(id)?.latestMs ?? endsAtMs;
+    this.maintenanceById.delete(id);
+    for (const [other, otherLatestMs] of this.overById)
+      if (otherLatestMs <= atMs) this.overById.delete(other);
+    if (atMs < latestMs) this.overById.set(id, latestMs);
   }
 
   private closedStoreOf(target: Target, atMs: number): Store | undefined {

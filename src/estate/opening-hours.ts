@@ -166,8 +166,9 @@ function spansOn(hours: OpeningHours, zone: Zone, day: number): readonly Interva
   }));
 }
 
-/** How far a zone's clock is ahead of UTC. Unit: ms. */
-interface Zone {
+/** An IANA zone. */
+export interface Zone {
+  /** How far its clock is ahead of UTC at `atMs`. Unit: ms. */
   offsetAt(atMs: number): number;
 }
 
@@ -177,8 +178,11 @@ const ZONES = new Map<string, Zone>();
 const QUARTER_MS = 900_000;
 const MOST_REMEMBERED = 4_096;
 
-/** To make a formatter, and to ask one, costs far more than all else here: both are remembered. */
-function zoneOf(name: string): Zone {
+/**
+ * `name`: an IANA zone; throws a RangeError for any other. To make a formatter, and to ask one, costs far more than all
+ * else here: both are remembered.
+ */
+export function zoneOf(name: string): Zone {
   const known = ZONES.get(name);
   if (known !== undefined) return known;
   const formatter = new Intl.DateTimeFormat('en-US', { timeZone: name, timeZoneName: 'longOffset' });

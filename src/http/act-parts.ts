@@ -66,5 +66,10 @@ export function readEnd(
 export async function layDown({ readiness }: AppContext, acts: Acts, draft: EventDraft): Promise<void> {
   const { ready, problems } = readiness();
   if (!ready) throw new HttpProblem('not-ready', `Nothing can be written at present. ${problems.join(' ')}`);
-  await acts.record(draft);
+  try {
+    await acts.record(draft);
+  } catch (cause) {
+    const why = Error.isError(cause) ? cause.message : String(cause);
+    throw new HttpProblem('not-ready', `Nothing can be written at present: ${why}.`);
+  }
 }

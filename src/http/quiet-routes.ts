@@ -100,7 +100,7 @@ function silenceRoutes(context: AppContext, acts: Acts): readonly Route[] {
 
 function maintenanceRoutes(context: AppContext, acts: Acts): readonly Route[] {
   const { clock } = context;
-  const toBody = ({ maintenance, isStarted }: OpenMaintenance) => ({
+  const toBody = ({ maintenance, isStarted }: Omit<OpenMaintenance, 'latestMs'>) => ({
     ...bodyOf(context, maintenance),
     state: isStarted ? 'started' : 'planned',
     ...(maintenance.flexibleMs === undefined ? {} : { flexibleMinutes: maintenance.flexibleMs / 60_000 }),

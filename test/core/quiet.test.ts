@@ -226,12 +226,25 @@ describe('the next change', () => {
   });
 });
 
-test('remembers what was cut short until its time would have passed', () => {
-  const quiet = quietAfter(maintained('started'), maintained('ended', {}, T0 + 1));
-  expect(quiet.wasCut('m1')).toBe(true);
-  quiet.apply(maintained('ended', { id: 'm2' }, T0 + HOUR));
-  expect(quiet.wasCut('m1')).toBe(false);
-  expect(quiet.wasCut('m2')).toBe(false);
+describe('a maintenance that ended before its time', () => {
+  test('is over until that time has passed', () => {
+    const quiet = quietAfter(maintained('started'), maintained('ended', {}, T0 + 1));
+    expect(quiet.isOver('m1')).toBe(true);
+    quiet.apply(maintained('ended', { id: 'm2' }, T0 + HOUR));
+    expect(quiet.isOver('m1')).toBe(false);
+    expect(quiet.isOver('m2')).toBe(false);
+  });
+
+  test('is over, too, when it ran within a window that is still open', () => {
+    const ran = { flexibleMs: HOUR, startsAtMs: T0, endsAtMs: T0 + HOUR };
+    const quiet = quietAfter(
+      maintained('planned', { flexibleMs: HOUR, endsAtMs: T0 + 8 * HOUR }),
+      maintained('started', ran),
+      maintained('ended', ran, T0 + HOUR),
+    );
+    expect(quiet.isOver('m1')).toBe(true);
+    expect(quiet.startsFlexible(ALWAYS, T0 + 2 * HOUR)).toBeUndefined();
+  });
 });
 
 const selector = fc.constantFrom('chain=Solhaga', 'chain=Norrbo', 'store=torsby', 'kind!=terminal', '!');
