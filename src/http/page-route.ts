@@ -6,7 +6,15 @@ import { makePageViewInSteps } from './page-view.ts';
 import { defineRoute, NO_QUERY, type Route } from './route.ts';
 
 /** A page for a person with nothing but a browser. */
-export function pageRoute({ version, columns, settings, readiness, clock }: AppContext): Route {
+export function pageRoute({
+  version,
+  columns,
+  board,
+  stores,
+  settings,
+  readiness,
+  clock,
+}: AppContext): Route {
   return defineRoute({
     method: 'get',
     path: '/',
@@ -15,7 +23,8 @@ export function pageRoute({ version, columns, settings, readiness, clock }: AppC
     query: NO_QUERY,
     answers: { 200: { description: 'The page', body: { contentType: 'text/html' } } },
     async answer({ response }) {
-      const monitor = { version, nowMs: clock.nowMs(), problems: readiness().problems };
+      const announced = { stores: stores(), incidents: board.openIncidents(), sight: board.sight };
+      const monitor = { version, nowMs: clock.nowMs(), problems: readiness().problems, announced };
       const view = await inTurns(makePageViewInSteps(columns, settings().estate, monitor));
       // Writing it takes a turn of its own.
       await setImmediate();

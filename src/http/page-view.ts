@@ -1,9 +1,13 @@
+import type { Blindness } from '../core/board.ts';
 import type { TargetColumns } from '../core/columns.ts';
+import { type Incident, SEVERITIES } from '../core/events.ts';
 import type { State } from '../core/health.ts';
 import { REASON_TEXT } from '../core/reason.ts';
 import type { Estate, Store, Target } from '../estate/estate.ts';
 import type { StoreId, TargetId } from '../estate/ids.ts';
+import type { WireStore } from '../feed/protocol.ts';
 import { formatDuration } from '../lib/duration.ts';
+import { type PaymentTally, tallyPayments } from './page-announced.ts';
 
 /** Targets of one kind and place that are not well in the same way and since about the same time. */
 interface Trouble {
@@ -28,6 +32,8 @@ export interface Place {
   readonly sinceMs: number;
   /** Worst first. */
   readonly troubles: readonly Trouble[];
+  /** How customers can pay there. */
+  readonly methods: WireStore['methods'];
 }
 
 /** What the page tells, before it is HTML. */
@@ -45,6 +51,12 @@ export interface PageView {
   /** When the newest verdict came. Epoch ms, UTC; undefined none yet. */
   readonly newestMs: number | undefined;
   readonly targets: Readonly<Record<State, number>>;
+  /** By payment method, in how many stores it is in each state. */
+  readonly payments: readonly PaymentTally[];
+  /** Open ones, the most severe first, at most `MAX_INCIDENTS`. */
+  readonly incidents: readonly Incident[];
+  /** Open ones that are not among `incidents`. */
+  readonly moreIncidents: number;
   /** Worst first, at most `MAX_PLACES`. */
   readonly places: readonly Place[];
   /** Places in which something is not well, that are not among `places`. */
@@ -58,6 +70,7 @@ export interface PageView {
 const STEP_ROWS = 10_000;
 /** Beyond so many places the API is the better view. */
 const MAX_PLACES = 200;
+const MAX_INCIDENTS = 20;
 /** Targets that went bad within so long of the one before are told together. Unit: ms. */
 const TOGETHER_MS = 2 * 60_000;
 /** Without a verdict of anything for so long, what the page shows is not the present. Unit: ms. */
@@ -68,7 +81,18 @@ interface MonitorView {
   readonly version: string;
   readonly nowMs: number;
   readonly problems: readonly string[];
+  /** What was announced; absent: nothing yet. */
+  readonly announced?: Announced;
 }
+
+/** What was announced of payments and incidents, and whether we can see. */
+export interface Announced {
+  readonly stores: readonly WireStore[];
+  readonly incidents: readonly Incident[];
+  readonly sight: Blindness | undefined;
+}
+
+const NOTHING: Announced = { stores: [], incidents: [], sight: undefined };
 
 /** All at once, however long it takes. */
 export function makePageView(columns: TargetColumns, estate: Estate, monitor: MonitorView): PageView {
@@ -84,7 +108,17 @@ export function* makePageViewInSteps(
   estate: Estate,
   monitor: MonitorView,
 ): Generator<void, PageView> {
+  const { stores, incidents, sight } = monitor.announced ?? NOTHING;
   const { tallies, targets, newestMs } = yield* tallyPlaces(columns);
+  const common = {
+    version: monitor.version,
+    nowMs: monitor.nowMs,
+    newestMs: newestMs === 0 ? undefined : newestMs,
+    incidents: incidents.toSorted(mostSevereFirst).slice(0, MAX_INCIDENTS),
+    moreIncidents: Math.max(0, incidents.length - MAX_INCIDENTS),
+    timezone: commonTimezone(estate),
+  };
+  if (sight !== undefined) return { ...common, ...makeBlindView(sight, columns.size, monitor) };
   const troubled = tallies
     .values()
     .filter(({ counts, size }) => counts.up < size)
@@ -93,29 +127,51 @@ export function* makePageViewInSteps(
   yield;
   troubled.sort(worstFirst);
   yield;
-  const places = makePlaces(columns, estate, troubled.slice(0, MAX_PLACES));
+  const methods = new Map(stores.map((store) => [store.id, store.methods]));
+  const places = makePlaces(columns, estate, troubled.slice(0, MAX_PLACES), methods);
   yield;
   const troubledStores = new Set(troubled.map(({ store }) => store));
   const ageMs = monitor.nowMs - newestMs;
   const isOld = newestMs > 0 && ageMs > OLD_AFTER_MS;
   return {
-    version: monitor.version,
-    nowMs: monitor.nowMs,
+    ...common,
     ...makeSentences(estate.stores.size, columns.size, troubled),
     state: worstOf(targets),
     problems: [
       ...monitor.problems,
       ...(isOld ? [`The newest result is ${formatDuration(ageMs)} old: what follows may have changed.`] : []),
     ],
-    newestMs: newestMs === 0 ? undefined : newestMs,
     targets,
+    payments: tallyPayments(stores),
     places,
     morePlaces: Math.max(0, troubled.length - MAX_PLACES),
     wellStores: Array.from(estate.stores.values()).filter(
       ({ id }) => tallies.has(id) && !troubledStores.has(id),
     ),
-    timezone: commonTimezone(estate),
   };
+}
+
+/** Nothing is known of any target, whatever was known before. */
+function makeBlindView(
+  sight: Blindness,
+  size: number,
+  { nowMs, problems }: MonitorView,
+): Omit<PageView, 'version' | 'nowMs' | 'newestMs' | 'incidents' | 'moreIncidents' | 'timezone'> {
+  return {
+    sentence: 'The monitor cannot see: nothing is known of any store.',
+    asides: `For ${formatDuration(Math.max(0, nowMs - sight.sinceMs))} now. Everything is checked again before anything is said of it.`,
+    state: 'unknown',
+    problems: [`${sight.message} Nothing is called down while ${REASON_TEXT[sight.reason]}.`, ...problems],
+    targets: { ...noCounts(), unknown: size },
+    payments: [],
+    places: [],
+    morePlaces: 0,
+    wellStores: [],
+  };
+}
+
+function mostSevereFirst(a: Incident, b: Incident): number {
+  return SEVERITIES.indexOf(b.severity) - SEVERITIES.indexOf(a.severity) || a.openedAtMs - b.openedAtMs;
 }
 
 /** A store's targets by state, or those of none. */
@@ -179,6 +235,7 @@ function makePlaces(
   columns: TargetColumns,
   estate: Estate,
   places: readonly RankedPlace[],
+  methods: ReadonlyMap<string, WireStore['methods']>,
 ): readonly Place[] {
   const troubled = new Map<StoreId | undefined, PresentSlot[]>(places.map(({ store }) => [store, []]));
   for (let slot = 0; slot < columns.slotCount; slot++) {
@@ -191,6 +248,7 @@ function makePlaces(
     counts,
     sinceMs: sinceMs[state],
     troubles: groupTroubles(columns, troubled.get(store) ?? []),
+    methods: (store === undefined ? undefined : methods.get(store)) ?? {},
   }));
 }
 

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { State } from '../core/health.ts';
-import { formatDuration } from '../lib/duration.ts';
 import { Html, html } from './html.ts';
+import { renderIncidents, renderMethods, renderPayments } from './page-announced.ts';
+import { formatAge, renderTime } from './page-time.ts';
 import type { PageView, Place } from './page-view.ts';
 
 /** How often a browser asks again, without any script. Unit: s. */
@@ -38,6 +39,8 @@ p { margin: .25rem 0; }
 .place ul { list-style: none; margin: .5rem 0 0; padding: 0; }
 .place li { border-top: 1px solid var(--line); padding: .5rem 0; overflow-wrap: anywhere; }
 .place li:last-child { padding-bottom: 0; }
+.incident { border-left-style: double; }
+.methods { margin: .35rem 0 0; }
 .ids a { white-space: nowrap; }
 h1 { border-left: .4rem solid var(--state); padding-left: .75rem; }
 details { margin: 1rem 0; } summary { cursor: pointer; padding: .25rem 0; }
@@ -68,8 +71,10 @@ export function renderPage(view: PageView): string {
 ${renderProblems(view.problems)}
 <h1 class="${view.state}">${view.sentence}</h1>
 ${view.asides === '' ? '' : html`<p>${view.asides}</p>`}
+${renderPayments(view.payments)}
 <p class="soft">${renderAge(view)}</p>
 <p class="soft">${renderCounts(view.targets)}</p>
+${renderIncidents(view.incidents, view.moreIncidents, view)}
 ${view.places.map((place) => renderPlace(place, view))}
 ${renderMore(view.morePlaces)}
 ${renderWell(view)}
@@ -125,6 +130,7 @@ function renderPlace(place: Place, view: PageView): Html {
   return html`<section class="place ${state}">
 <header><h2>${name}${where.length === 0 ? '' : html` <span class="soft">${where.join(', ')}</span>`}</h2>
 <span class="state">${SIGNS[state]} ${counts[state]} of ${all} ${state}</span></header>
+${renderMethods(place.methods, store?.timezone ?? view.timezone, view.nowMs)}
 <ul>
 ${troubles.map((trouble) => renderTrouble(trouble, store?.timezone ?? view.timezone, view.nowMs))}
 </ul></section>
@@ -163,37 +169,4 @@ function renderWell({ wellStores }: PageView): Html {
     wellStores.length === 1 ? '1 store in which all is up' : `${wellStores.length} stores in which all is up`
   }</summary>
 <ul class="names">${names}${left > 0 ? html`<li>and ${left} more</li>` : ''}</ul></details>`;
-}
-
-/** In whole seconds below a minute, in whole minutes from there. */
-function formatAge(ageMs: number): string {
-  const unitMs = ageMs < 60_000 ? 1_000 : 60_000;
-  return ageMs < 1_000 ? 'less than 1 s' : formatDuration(Math.floor(ageMs / unitMs) * unitMs);
-}
-
-/** A time of day in a shop's own zone; with the date when it is not within a day of now. */
-function renderTime(atMs: number, timezone: string, nowMs: number): Html {
-  const at = new Date(atMs);
-  const isNear = Math.abs(nowMs - atMs) < 20 * 3_600_000;
-  const text = formatOf(timezone, isNear ? 'time' : 'date', atMs === nowMs).format(at);
-  return html`<time datetime="${at.toISOString()}">${text}</time>`;
-}
-
-/** Made once for each zone: it takes longer to make one than to use it a hundred times. */
-const formats = new Map<string, Intl.DateTimeFormat>();
-
-function formatOf(timeZone: string, kind: 'time' | 'date', hasSeconds: boolean): Intl.DateTimeFormat {
-  const key = `${timeZone} ${kind} ${hasSeconds}`;
-  const format =
-    formats.get(key) ??
-    new Intl.DateTimeFormat('en-GB', {
-      timeZone,
-      ...(kind === 'time' ? {} : { day: 'numeric', month: 'short' }),
-      hour: '2-digit',
-      minute: '2-digit',
-      ...(hasSeconds ? { second: '2-digit' } : {}),
-      timeZoneName: 'short',
-    });
-  formats.set(key, format);
-  return format;
 }

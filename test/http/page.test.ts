@@ -2,10 +2,13 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { createHash } from 'node:crypto';
 import { TargetColumns } from '../../src/core/columns.ts';
 import { UNKNOWN_HEALTH } from '../../src/core/health.ts';
+import type { Incident } from '../../src/core/events.ts';
 import type { Store, Target } from '../../src/estate/estate.ts';
+import { toIncidentId } from '../../src/estate/ids.ts';
+import type { WireMethod, WireStore } from '../../src/feed/protocol.ts';
 import { html } from '../../src/http/html.ts';
 import { renderPage } from '../../src/http/page.ts';
-import { makePageView } from '../../src/http/page-view.ts';
+import { type Announced, makePageView } from '../../src/http/page-view.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { makeTarget, type Verdict, writeVerdict } from '../metrics/targets.ts';
 import { type Fixture, makeStore, startFixture } from './app-fixture.ts';
@@ -30,9 +33,10 @@ function look(
     targets?: readonly Target[];
     problems?: string[];
     afterMs?: number;
+    announced?: Announced;
   } = {},
 ) {
-  const { stores = STORES, targets = TARGETS, problems = [], afterMs = 0 } = options;
+  const { stores = STORES, targets = TARGETS, problems = [], afterMs = 0, announced } = options;
   const columns = new TargetColumns();
   for (const target of targets) columns.add(target, UNKNOWN_HEALTH, 0, systemClock.nowMs());
   for (const [id, [state, verdict]] of Object.entries(verdicts)) writeVerdict(columns, id, state, verdict);
@@ -41,7 +45,12 @@ function look(
     targets: new Map(targets.map((target) => [target.id, target])),
   };
   const nowMs = systemClock.nowMs() + afterMs;
-  return makePageView(columns, estate, { version: '1.0.0', nowMs, problems });
+  return makePageView(columns, estate, {
+    version: '1.0.0',
+    nowMs,
+    problems,
+    ...(announced === undefined ? {} : { announced }),
+  });
 }
 const ALL_UP = Object.fromEntries(TARGETS.map(({ id }) => [id, ['up'] as const]));
 
@@ -179,15 +188,114 @@ describe('the page', () => {
 
   test('escapes whatever it is given', () => {
     const nasty = `<script>alert("x")</script>&'`;
+    const acknowledgement = { by: nasty, comment: nasty, atMs: SINCE_MS, sticky: false };
+    const announced = announce({
+      stores: [wireStore('s1', { [nasty]: { ...DOWN, message: nasty } })],
+      incidents: [{ ...INCIDENT, id: toIncidentId(nasty), title: nasty, evidence: nasty, acknowledgement }],
+    });
     const stores = [makeStore('s1', nasty, { chain: nasty, city: nasty })];
     const targets = [makeTarget(`a"><img src=x>/ö`, { store: 's1', kind: nasty })];
     const verdicts = { [targets[0]?.id ?? '']: ['down', { message: nasty }] } as const;
-    const page = renderPage(look(verdicts, { stores, targets, problems: [nasty] }));
+    const page = renderPage(look(verdicts, { stores, targets, problems: [nasty], announced }));
     expect(page).not.toMatch(/<script|<img/i);
     expect(page).toContain('&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;&amp;&#39;');
     expect(page).toContain('href="/api/v1/targets/a%22%3E%3Cimg%20src%3Dx%3E%2F%C3%B6"');
     expect(html`<p title="${nasty}">${[html`${nasty}`]}</p>`.text).not.toContain('<script');
   });
+});
+
+const SINCE_MS = Date.UTC(2026, 11, 22, 14, 5);
+
+function announce(more: Partial<Announced>): Announced {
+  return { stores: [], incidents: [], sight: undefined, ...more };
+}
+
+function wireStore(id: string, methods: WireStore['methods']): WireStore {
+  const targets = { unknown: 0, up: 0, degraded: 0, down: 0 };
+  return { id, name: id, state: 'up', targets, kinds: {}, methods };
+}
+
+const DOWN: WireMethod = {
+  state: 'down',
+  reason: 'connect-refused',
+  message: 'Cards cannot be paid with: none of 8 terminals works, they refuse connections.',
+  since: new Date(SINCE_MS).toISOString(),
+};
+const WORKS: WireMethod = { state: 'available', message: 'Swish works.' };
+const INCIDENT: Incident = {
+  id: toIncidentId('i1'),
+  scope: [{ chain: 'Solhaga' }],
+  title: 'All 400 card terminals of Solhaga are down, 44 stores',
+  severity: 'major',
+  state: 'open',
+  openedAtMs: SINCE_MS,
+  targetsDown: 400,
+  storesAffected: 44,
+  reason: 'host',
+  evidence: '3 of 403 still answer.',
+};
+
+describe('payments on the page', () => {
+  test('are told for all stores, also those in which every target is up', () => {
+    const stores = [
+      wireStore('s1', { card: DOWN, swish: WORKS }),
+      wireStore('s2', { card: { ...DOWN, state: 'offline-only' }, swish: WORKS }),
+      wireStore('s3', { card: DOWN }),
+    ];
+    const view = look(ALL_UP, { announced: announce({ stores }) });
+    const words = renderPage(view)
+      .replace(/<[^>]*>/g, '')
+      .replace(/\s+/g, ' ');
+    expect(words).toContain('✕ Card not possible in 2 stores, offline only in 1 store');
+    expect(words).toContain('✓ Swish works in 2 stores');
+  });
+
+  test('are told in words for a store in which something is not well', () => {
+    const stores = [wireStore('s1', { swish: WORKS, card: DOWN })];
+    const view = look({ ...ALL_UP, K1: ['down'] }, { announced: announce({ stores }) });
+    const page = renderPage({ ...view, nowMs: SINCE_MS + 12 * 60_000 });
+    expect(page).toMatch(
+      /✕<\/span> Cards cannot be paid with: none of 8 terminals works, they refuse connections\./,
+    );
+    expect(page).toMatch(/Since <time[^>]*>15:05 (CET|GMT\+1)<\/time> \(12 min\)\./);
+    expect(page.indexOf('Swish works.')).toBeGreaterThan(page.indexOf('Cards cannot be paid with'));
+  });
+});
+
+describe('incidents on the page', () => {
+  test('come most severe first, with what speaks against them and who has taken them on', () => {
+    const acknowledgement = { by: 'Kim', comment: 'on my way', atMs: SINCE_MS, sticky: false };
+    const incidents: readonly Incident[] = [
+      INCIDENT,
+      { ...INCIDENT, id: toIncidentId('i2'), severity: 'critical', title: 'Worse', acknowledgement },
+      { ...INCIDENT, id: toIncidentId('i3'), severity: 'minor', state: 'recovering', unstable: true },
+    ];
+    const view = look(ALL_UP, { announced: announce({ incidents }) });
+    expect(view.incidents.map(({ id }) => id)).toEqual(['i2', 'i1', 'i3']);
+    const page = renderPage(view);
+    expect(page).toContain('3 of 403 still answer.');
+    expect(page).toContain('Taken on by Kim: on my way');
+    expect(page).toContain('minor, unstable');
+    expect(page).toContain('href="/api/v1/incidents/i2"');
+  });
+
+  test('are counted beyond twenty', () => {
+    const incidents = Array.from({ length: 23 }, (_, i) => ({ ...INCIDENT, id: toIncidentId(`i${i}`) }));
+    const view = look(ALL_UP, { announced: announce({ incidents }) });
+    expect([view.incidents.length, view.moreIncidents]).toEqual([20, 3]);
+    expect(renderPage(view)).toContain('and 3 more: see');
+  });
+});
+
+test('while we are blind the page says so and calls nothing down', () => {
+  const sight = { reason: 'self-network', message: 'None of 3 canaries answers.', sinceMs: 0 } as const;
+  const stores = [wireStore('s1', { card: DOWN })];
+  const view = look({ ...ALL_UP, K1: ['down'] }, { announced: announce({ stores, sight }) });
+  expect(view.targets).toEqual({ unknown: 5, up: 0, degraded: 0, down: 0 });
+  const page = renderPage(view);
+  expect(page).toContain('<h1 class="unknown">The monitor cannot see: nothing is known of any store.</h1>');
+  expect(page.indexOf('None of 3 canaries answers.')).toBeLessThan(page.indexOf('<h1'));
+  expect(page).not.toMatch(/✕|class="[^"]*down/);
 });
 
 describe('the page over HTTP', () => {
@@ -212,6 +320,7 @@ describe('the page over HTTP', () => {
   test('links only to what there is', async () => {
     fixture = await startFixture({ stores: STORES, targets: TARGETS });
     fixture.see('K1', 'down');
+    fixture.board.apply({ seq: 1, atMs: SINCE_MS, kind: 'incident-opened', incident: INCIDENT });
     const links = (await (await fixture.get('/')).text()).matchAll(/href="([^"]+)"/g);
     const paths = Array.from(links, ([, path = '']) => path);
     expect(paths.length).toBeGreaterThan(8);
