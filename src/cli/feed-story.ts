@@ -1,6 +1,8 @@
 import type { Snapshot, WireEvent, WireStore } from '../feed/protocol.ts';
 import { formatDuration } from '../lib/duration.ts';
+import { actLine } from './act-lines.ts';
 import { inStores, nounFor } from './feed-words.ts';
+import { MethodNews } from './method-lines.ts';
 import {
   chainLines,
   downIn,
@@ -55,6 +57,7 @@ export class FeedStory {
   private subjects = new Map<string, Subject>();
   private murmurs = new Map<string, Murmur>();
   private readonly incidentsTold = new Map<string, { readonly severity: string; readonly atMs: number }>();
+  private readonly methods: MethodNews;
   private readonly togetherMs: number;
   private readonly retellMs: number;
   private clockMs = Number.NEGATIVE_INFINITY;
@@ -64,6 +67,7 @@ export class FeedStory {
   constructor(pace: number) {
     this.togetherMs = TOGETHER_MS * pace;
     this.retellMs = RETELL_MS * pace;
+    this.methods = new MethodNews(this.togetherMs, (store) => this.nameOf(store));
   }
 
   /** How far the story has come. Epoch ms, UTC. */
@@ -82,6 +86,7 @@ export class FeedStory {
     this.places = new Map(snapshot.stores.map((store) => [`store:${store.id}`, placeOf(store)]));
     this.subjects = new Map();
     this.murmurs = new Map();
+    this.methods.forget();
     const { counts } = snapshot.targets;
     const total = counts.unknown + counts.up + counts.degraded + counts.down;
     const kinds = snapshot.stores.flatMap((store) => Object.entries(store.kinds));
@@ -97,7 +102,10 @@ export class FeedStory {
     const atMs = Date.parse(event.at);
     this.passTo(atMs);
     const change = readChange(event);
+    const act = actLine(event, (store) => this.nameOf(store));
     if (change !== undefined) this.hearChange(change);
+    else if (act !== undefined) this.told.push(act);
+    else if (this.methods.hear(event)) return;
     else if (event.kind.startsWith('incident-')) this.hearIncident(event);
     else if (typeof event['message'] === 'string') this.tell('note', event['message']);
   }
@@ -112,6 +120,7 @@ export class FeedStory {
       this.murmurs.delete(key);
       this.told.push(...murmurLine(Array.from(changes.values()), (change) => this.placeFor(change)));
     }
+    this.told.push(...this.methods.takeDue(nowMs));
     this.clockMs = Math.max(this.clockMs, nowMs);
   }
 
@@ -222,22 +231,17 @@ export class FeedStory {
   private hearIncident(event: WireEvent): void {
     const incident = readIncident(event);
     if (incident === undefined || incident.isNarrow) return;
-    const { id, severity, title, where, openedAtMs, atMs } = incident;
+    const { id, severity, title, where, isMerged, openedAtMs, atMs } = incident;
     const told = this.incidentsTold.get(id);
     if (event.kind === 'incident-resolved') {
       this.incidentsTold.delete(id);
-      this.tell(
-        'back',
-        `Incident over after ${formatDuration(atMs - openedAtMs)}: ${title} (${where}).`,
-        atMs,
-      );
+      const end = isMerged ? 'is part of another' : `over after ${formatDuration(atMs - openedAtMs)}`;
+      this.tell(isMerged ? 'note' : 'back', `Incident ${end}: ${title} (${where}).`, atMs);
       return;
     }
     if (told?.severity === severity && atMs - told.atMs < this.retellMs) return;
     this.incidentsTold.set(id, { severity, atMs });
-    const isTaken = event.kind === 'incident-acknowledged';
-    const what = isTaken ? 'Incident acknowledged' : `Incident, ${severity}`;
-    this.tell(isTaken ? 'note' : 'down', `${what}: ${title} (${where}).`, atMs);
+    this.tell('down', `Incident, ${severity}: ${title} (${where}).`, atMs);
   }
 
   private tellStanding(): void {
@@ -269,6 +273,10 @@ export class FeedStory {
 
   private placesOf(chain: string): readonly Place[] {
     return Array.from(this.places.values()).filter((place) => place.chain === chain);
+  }
+
+  private nameOf(store: string): string {
+    return this.places.get(`store:${store}`)?.name ?? store;
   }
 
   private placeFor({ store, target, chain }: WireChange): Place {

@@ -18,6 +18,7 @@ const TargetPage = z.object({
       labels: z.record(z.string(), z.string()),
       since: z.string().optional(),
       message: z.string().optional(),
+      behind: z.string().optional(),
     }),
   ),
   next: z.string().nullable().optional(),
@@ -54,9 +55,10 @@ async function listDown(api: AxiosInstance): Promise<readonly DownTarget[]> {
 
 function describe(down: readonly DownTarget[], nowMs: number): readonly string[] {
   if (down.length === 0) return ['Nothing is down.'];
-  const lines = down.map(({ id, labels, since, message }) => {
+  const lines = down.map(({ id, labels, since, message, behind }) => {
     const place = labels['store'] === undefined ? '' : ` in store ${labels['store']}`;
     const time = since === undefined ? '' : ` for ${formatDuration(Math.max(0, nowMs - Date.parse(since)))}`;
+    if (behind !== undefined) return `${id}${place} cannot be reached${time}: it is behind ${behind}`;
     return `${id}${place} is down${time}: ${message ?? 'no reason is known'}`;
   });
   return [...lines, `${down.length} down.`];

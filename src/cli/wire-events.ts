@@ -26,6 +26,8 @@ interface WireIncident {
   readonly where: string;
   /** It is about one store or one target alone. */
   readonly isNarrow: boolean;
+  /** It turned out to be part of another. */
+  readonly isMerged: boolean;
   readonly openedAtMs: number;
 }
 
@@ -52,6 +54,7 @@ const incidentChange = z.object({
     title: z.string(),
     severity: z.enum(SEVERITIES),
     openedAt: time,
+    mergedInto: z.string().optional(),
   }),
 });
 
@@ -66,7 +69,7 @@ export function readChange(event: WireEvent): WireChange | undefined {
 export function readIncident(event: WireEvent): WireIncident | undefined {
   const { data } = incidentChange.safeParse(event);
   if (data === undefined) return undefined;
-  const { scope, id, severity, title, openedAt } = data.incident;
+  const { scope, id, severity, title, openedAt, mergedInto } = data.incident;
   const where = scope.map((labels) =>
     Object.entries(labels)
       .map(([name, value]) => `${name} ${value}`)
@@ -74,7 +77,17 @@ export function readIncident(event: WireEvent): WireIncident | undefined {
   );
   const [only] = scope;
   const isNarrow = scope.length === 1 && only !== undefined && isOneThing(Object.keys(only));
-  return { atMs: data.at, id, severity, title, where: where.join(' or '), isNarrow, openedAtMs: openedAt };
+  const isMerged = mergedInto !== undefined;
+  return {
+    atMs: data.at,
+    id,
+    severity,
+    title,
+    where: where.join(' or '),
+    isNarrow,
+    isMerged,
+    openedAtMs: openedAt,
+  };
 }
 
 function isOneThing(names: readonly string[]): boolean {
