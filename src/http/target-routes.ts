@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import type { TargetColumns } from '../core/columns.ts';
 import { METHOD_STATES } from '../core/events.ts';
-import { STATES } from '../core/health.ts';
+import { type State, STATES } from '../core/health.ts';
 import { REASONS, SELF_REASONS } from '../core/reason.ts';
+import { deadParentOf } from '../estate/dependencies.ts';
 import type { Estate, Target } from '../estate/estate.ts';
-import { toStoreId, toTargetId } from '../estate/ids.ts';
+import { type TargetId, toStoreId, toTargetId } from '../estate/ids.ts';
 import { makePace, sortInSlices } from '../lib/pace.ts';
 import type { AppContext } from './app-context.ts';
 import { HttpProblem } from './http-problem.ts';
@@ -22,6 +23,10 @@ const TARGET = z.strictObject({
   message: z.string().describe("the last probe's sentence"),
   lastProbeAt: z.iso.datetime().optional().describe('when the last probe that gave a verdict ended'),
   durationMs: z.number().optional().describe('how long that probe took'),
+  behind: z
+    .string()
+    .optional()
+    .describe('it is down because what it hangs on is: the id of that target. Raises nothing of its own'),
 });
 type TargetBody = z.output<typeof TARGET>;
 
@@ -71,6 +76,7 @@ const AFTER = z.string().optional().describe('the next of the page before');
 
 export function targetRoutes(context: AppContext): readonly Route[] {
   const { columns, settings } = context;
+  const targetView = new TargetView(context);
   return [
     defineRoute({
       method: 'get',
@@ -97,7 +103,7 @@ export function targetRoutes(context: AppContext): readonly Route[] {
       },
       async answer({ response, signal }, { state, store, chain, module, kind, limit, after }) {
         const isWanted = (target: Target, slot: number): boolean =>
-          (state === undefined || columns.stateAt(slot) === state) &&
+          (state === undefined || targetView.stateAt(slot) === state) &&
           (store === undefined || target.store === store) &&
           (chain === undefined || target.labels['chain'] === chain) &&
           (module === undefined || target.module === module) &&
@@ -115,7 +121,7 @@ export function targetRoutes(context: AppContext): readonly Route[] {
             response.json({ targets, next: targets.at(-1)?.id ?? null });
             return;
           }
-          targets.push(bodyOf(columns, slot, target));
+          targets.push(targetView.bodyOf(slot, target));
         }
         response.json({ targets, next: null });
       },
@@ -137,7 +143,7 @@ export function targetRoutes(context: AppContext): readonly Route[] {
         const { module, address, kind, store } = target;
         const lastReason = columns.lastReasonAt(slot);
         exchange.response.json({
-          ...bodyOf(columns, slot, target),
+          ...targetView.bodyOf(slot, target),
           module,
           address,
           kind,
@@ -147,11 +153,14 @@ export function targetRoutes(context: AppContext): readonly Route[] {
         } satisfies z.output<typeof TARGET_DETAIL>);
       },
     }),
-    ...storeRoutes(context),
+    ...storeRoutes(context, targetView),
   ];
 }
 
-function storeRoutes({ columns, board, settings, stores }: AppContext): readonly Route[] {
+function storeRoutes(
+  { columns, board, settings, stores }: AppContext,
+  targetView: TargetView,
+): readonly Route[] {
   return [
     defineRoute({
       method: 'get',
@@ -204,7 +213,7 @@ function storeRoutes({ columns, board, settings, stores }: AppContext): readonly
           .sort(byId)
           .flatMap((target) => {
             const slot = columns.slotOf(target.id);
-            return slot === undefined ? [] : [bodyOf(columns, slot, target)];
+            return slot === undefined ? [] : [targetView.bodyOf(slot, target)];
           });
         const reports = board
           .reportsOf(id)
@@ -215,20 +224,48 @@ function storeRoutes({ columns, board, settings, stores }: AppContext): readonly
   ];
 }
 
-function bodyOf(columns: TargetColumns, slot: number, target: Target): TargetBody {
-  const reason = columns.reasonAt(slot);
-  const lastRunAtMs = columns.lastRunAtMs[slot] ?? 0;
-  return {
-    id: target.id,
-    labels: { ...target.labels },
-    state: columns.stateAt(slot),
-    since: new Date(columns.sinceMs[slot] ?? 0).toISOString(),
-    ...(reason === undefined ? {} : { reason }),
-    message: columns.messageAt(slot),
-    ...(lastRunAtMs === 0
-      ? {}
-      : { lastProbeAt: new Date(lastRunAtMs).toISOString(), durationMs: columns.durationMs[slot] ?? 0 }),
-  };
+/** Targets as the columns have them; while we are blind nothing is known of any. */
+class TargetView {
+  private readonly columns: TargetColumns;
+  private readonly board: AppContext['board'];
+  private readonly settings: AppContext['settings'];
+
+  constructor({ columns, board, settings }: AppContext) {
+    this.columns = columns;
+    this.board = board;
+    this.settings = settings;
+  }
+
+  stateAt(slot: number): State {
+    return this.board.sight === undefined ? this.columns.stateAt(slot) : 'unknown';
+  }
+
+  bodyOf(slot: number, target: Target): TargetBody {
+    const { columns, board } = this;
+    const { sight } = board;
+    const state = this.stateAt(slot);
+    const reason = sight?.reason ?? columns.reasonAt(slot);
+    const lastRunAtMs = columns.lastRunAtMs[slot] ?? 0;
+    const behind =
+      state === 'down' ? deadParentOf(this.settings().estate, target, (id) => this.stateOf(id)) : undefined;
+    return {
+      id: target.id,
+      labels: { ...target.labels },
+      state,
+      since: new Date(sight?.sinceMs ?? columns.sinceMs[slot] ?? 0).toISOString(),
+      ...(reason === undefined ? {} : { reason }),
+      message: columns.messageAt(slot),
+      ...(lastRunAtMs === 0
+        ? {}
+        : { lastProbeAt: new Date(lastRunAtMs).toISOString(), durationMs: columns.durationMs[slot] ?? 0 }),
+      ...(behind === undefined ? {} : { behind }),
+    };
+  }
+
+  private stateOf(id: TargetId): State {
+    const slot = this.columns.slotOf(id);
+    return slot === undefined ? 'unknown' : this.stateAt(slot);
+  }
 }
 
 /** Targets looked at between two looks at the clock. */

@@ -135,6 +135,45 @@ test('one target is found by any id, with all that is known of it', async () => 
   });
 });
 
+test('a target that is down behind another says so, and only then', async () => {
+  const needs = new Map([[toTargetId('T1'), [{ anyOf: [toTargetId('T3')] }]]]);
+  const { read, see } = await start({ needs });
+  const behind = async () => (await read('/api/v1/targets/T1'))['behind'];
+  see('T1', 'down', { reason: 'connect-timeout' });
+  expect(await behind()).toBeUndefined();
+  see('T3', 'down', { reason: 'unreachable' });
+  expect(await behind()).toBe('T3');
+  expect((await read('/api/v1/targets?state=down')).targets).toMatchObject([
+    { id: 'T1', behind: 'T3' },
+    expect.not.objectContaining({ behind: expect.anything() }),
+  ]);
+  see('T1', 'up');
+  expect(await behind()).toBeUndefined();
+});
+
+test('while we are blind no target is called down', async () => {
+  const { read, see, board } = await start();
+  see('T1', 'down', { reason: 'tls' });
+  board.apply({
+    seq: 1,
+    atMs: 2_000,
+    kind: 'monitor-blinded',
+    reason: 'self-network',
+    message: 'None of 3 canaries answers.',
+    sinceMs: 1_000,
+  });
+  expect((await read('/api/v1/targets?state=down')).targets).toEqual([]);
+  expect(await read('/api/v1/targets/T1')).toMatchObject({
+    state: 'unknown',
+    reason: 'self-network',
+    since: '1970-01-01T00:00:01.000Z',
+  });
+  expect((await read('/api/v1/stores/s1')).targets).toMatchObject([
+    { state: 'unknown' },
+    { state: 'unknown' },
+  ]);
+});
+
 describe('stores', () => {
   test('come by id, in pages, with their targets counted as announced', async () => {
     const { read, board } = await start();

@@ -110,6 +110,7 @@ export interface FixtureOptions {
   readonly stores?: readonly Store[];
   readonly targets?: readonly Target[];
   readonly modules?: readonly Module[];
+  readonly needs?: NonNullable<Estate['needs']>;
   /** What is known of every payment method. Default unknown. */
   readonly methodState?: () => MethodState;
   readonly context?: Partial<AppContext>;
@@ -160,6 +161,7 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
     estate: {
       stores: new Map(stores.map((store) => [store.id, store])),
       targets: new Map(targets.map((target) => [target.id, target])),
+      ...(options.needs === undefined ? {} : { needs: options.needs }),
     },
   };
   for (const target of targets) columns.add(target, UNKNOWN_HEALTH, clock.monotonicMs(), clock.nowMs());
