@@ -4,6 +4,7 @@ import { icmp } from './icmp.bench.ts';
 import { http } from './http.bench.ts';
 import { lateness } from './lateness.bench.ts';
 import { restart } from './restart.bench.ts';
+import { scope } from './scope.bench.ts';
 import { scrape } from './scrape.bench.ts';
 import { soak } from './soak.bench.ts';
 import { storm } from './storm.bench.ts';
@@ -21,6 +22,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   storm,
   restart,
   feed,
+  scope,
 ];
 
 /** One run of one benchmark: a line of `--json`, an entry of the baseline. */

@@ -6,7 +6,7 @@ const BETTER = 0.01;
 const MOST_CAUSES = 64;
 const ROUNDS = 6;
 /** What a change may cost at first, in the hope that it makes other causes needless. Unit: nats. */
-const HOPE = 6;
+const HOPE = 4;
 
 /** The causes that explain best what is down: greedily first, then by taking out, exchanging, joining, dividing. */
 export function searchScopes(scorer: Scorer, tally: Tally): PlacedModel {

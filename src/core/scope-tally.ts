@@ -13,6 +13,9 @@ export interface Counts {
   readonly rest: Float64Array;
 }
 
+/** A leaf whose failure is about as likely as before is not counted anew. */
+const NEGLIGIBLE = 0.05;
+
 interface Estimate {
   readonly id: number;
   readonly gain: number;
@@ -115,9 +118,12 @@ export class Tally {
         this.changedIn[j] = this.turn;
         const old = before[from.cellOf[leaf] ?? 0] ?? 0;
         const next = after[to.cellOf[leaf] ?? 0] ?? 0;
+        const news = (next < 0 ? 1 : 0) - (old < 0 ? 1 : 0);
+        const weight = Math.max(0, next) - Math.max(0, old);
+        if (news === 0 && Math.abs(weight) < NEGLIGIBLE) continue;
         changed.leaves[count] = j;
-        changed.fresh[count] = (next < 0 ? 1 : 0) - (old < 0 ? 1 : 0);
-        changed.rest[count] = Math.max(0, next) - Math.max(0, old);
+        changed.fresh[count] = news;
+        changed.rest[count] = weight;
         count++;
       }
     }
