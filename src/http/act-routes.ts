@@ -45,11 +45,14 @@ const REPORTED = z.strictObject({
   disagrees: z.boolean().describe('the probes say otherwise'),
 });
 
+/** The one rule that keeps nothing back. */
+const ANNOUNCED = 'announced';
+
 const WHY = z.strictObject({
   target: z.string(),
   state: z.enum(STATES),
-  announced: z.boolean().describe('it is down, and nothing keeps that from being announced'),
-  rule: z.string().optional().describe('what keeps it from being announced'),
+  announced: z.boolean().describe('its failure is announced, under its own name'),
+  rule: z.string().optional().describe(`what keeps it from being announced, or ${ANNOUNCED}`),
   why: z.string(),
 });
 
@@ -189,7 +192,8 @@ function whyRoute({ board, settings }: AppContext, acts: Acts): Route {
         state === 'down'
           ? 'It is down, and nothing keeps that from being announced.'
           : `It is ${state === 'unknown' ? 'not known to be down' : state}: there is no failure to announce.`;
-      response.json({ target, state, announced: state === 'down' && held === undefined, why, ...held });
+      const announced = held === undefined ? state === 'down' : held.rule === ANNOUNCED;
+      response.json({ target, state, announced, why, ...held });
     },
   });
 }

@@ -41,7 +41,10 @@ export interface Calm {
 export interface Acts {
   /** Lays down what somebody did. Resolves once it is on disk and told; rejects when the monitor stops before. */
   record(draft: EventDraft): Promise<JournalEvent>;
-  /** What keeps a failure of `target` from being announced now; undefined: nothing does. `why` is one sentence. */
+  /**
+   * What keeps a failure of `target` from being announced now; undefined, or the rule `announced`: nothing does. `why` is
+   * one sentence.
+   */
   why(target: TargetId): { readonly rule: string; readonly why: string } | undefined;
   /** Maintenances and silences as announced so far. */
   readonly quiet: Quiet;

@@ -362,6 +362,19 @@ describe('a report from a store', () => {
   });
 });
 
+test.each([
+  { rule: 'announced', announced: true },
+  { rule: 'part-of-incident', announced: false },
+  { rule: 'not-down', announced: false },
+])('why tells the rule $rule as announced: $announced', async ({ rule, announced }) => {
+  const { acts } = fixture.context;
+  if (acts === undefined) throw new Error('no acts');
+  const context = { acts: { ...acts, why: () => ({ rule, why: 'So it is.' }) } };
+  await using other = await startFixture({ tokens: TOKENS, context });
+  const body = await (await other.get('/api/v1/why?target=T1', 'wallboard')).json();
+  expect(body).toEqual({ target: 'T1', state: 'unknown', announced, rule, why: 'So it is.' });
+});
+
 test('why is asked of a target that there is', async () => {
   expect(await send('GET', '/api/v1/why?target=T9')).toMatchObject({
     status: 404,
