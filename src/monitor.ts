@@ -1,6 +1,3 @@
-import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import { isIPv6 } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
@@ -17,6 +14,7 @@ import type { StoreId } from './estate/ids.ts';
 import { CalmMode } from './engine/calm-mode.ts';
 import type { Outages } from './core/outages.ts';
 import { Ledger } from './engine/ledger.ts';
+import { MaintenanceCalendar } from './engine/maintenance-calendar.ts';
 import { OutageCheckpoints, resumeOutages } from './engine/outage-checkpoint.ts';
 import { readMaxOpenFiles, resolveLimits } from './engine/limits.ts';
 import { EnginePool, GONE, type Restore } from './engine/pool.ts';
@@ -24,7 +22,8 @@ import { FeedHub } from './feed/hub.ts';
 import { makeSnapshot } from './feed/snapshot.ts';
 import { attachSocketFeed } from './feed/socket-feed.ts';
 import { makeSseHandler } from './feed/sse.ts';
-import { createApp, limitServer } from './http/app.ts';
+import { createApp } from './http/app.ts';
+import { listen, makeServer, urlOf } from './http/listening-server.ts';
 import type { Readiness } from './http/app-context.ts';
 import { makeAuthenticator } from './http/auth.ts';
 import { JOURNAL_FILE, JournalDamaged } from './journal/journal.ts';
@@ -36,13 +35,7 @@ import { startProcessMetrics } from './metrics/process-metrics.ts';
 import { type Prober, ProberUnavailable } from './probes/probe.ts';
 import { isLoopback, parseListen } from './settings/listen.ts';
 import type { loadSettings } from './settings/load-settings.ts';
-import {
-  formatProblem,
-  type Limits,
-  type ListenAddress,
-  type Settings,
-  type SettingsProblem,
-} from './settings/settings.ts';
+import { formatProblem, type Limits, type Settings, type SettingsProblem } from './settings/settings.ts';
 
 /** What the monitor takes from its surroundings. */
 export interface MonitorDependencies {
@@ -136,6 +129,9 @@ async function assemble(
   });
   stack.use(new OutageCheckpoints(settings.dataDir, outages, () => ledger.foldedSeq, clock));
   stack.use(ledger);
+  const calendar = stack.use(
+    new MaintenanceCalendar(outages.quiet, clock, (draft) => ledger.recordAct(draft)),
+  );
 
   const metrics = startProcessMetrics(
     {
@@ -211,6 +207,7 @@ async function assemble(
       );
     }
     settings = { ...loaded.value, listen, dataDir };
+    calendar.setPlans(settings.maintenance);
     const summary = watch();
     ledger.record({
       atMs: clock.nowMs(),
@@ -254,6 +251,7 @@ async function assemble(
 
   watch();
   for (const draft of owed) ledger.recordOwed(draft);
+  calendar.setPlans(settings.maintenance);
   for (const head of heads) endWhatIsGone(head, settings, ledger, clock);
   endWhatNobodyHolds(board, outages, ledger, clock);
   metrics.recordReload(true);
@@ -354,37 +352,4 @@ function readinessOf(ledger: Ledger): Readiness {
     `The journal cannot be written (${ledger.unwritable.message}): ${ledger.pendingEvents} confirmed changes wait to be announced. ` +
     'Probing goes on.';
   return { ready: false, problems: [problem] };
-}
-
-function makeServer(): Server & AsyncDisposable {
-  const server = createServer();
-  limitServer(server);
-  return Object.assign(server, {
-    async [Symbol.asyncDispose]() {
-      if (!server.listening) return;
-      const closed = once(server, 'close');
-      server.close();
-      server.closeAllConnections();
-      await closed;
-    },
-  });
-}
-
-async function listen(server: Server, { host, port }: ListenAddress): Promise<void> {
-  server.listen(port, host);
-  try {
-    await once(server, 'listening');
-  } catch (error) {
-    const code = Error.isError(error) && 'code' in error ? error.code : undefined;
-    if (code !== 'EADDRINUSE') throw error;
-    throw new Error(`${host}:${port} is taken by another program; choose another with --listen or listen:`, {
-      cause: error,
-    });
-  }
-}
-
-function urlOf(server: Server, host: string): string {
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('the server does not listen');
-  return `http://${isIPv6(host) ? `[${host}]` : host}:${address.port}`;
 }
