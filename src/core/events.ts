@@ -267,8 +267,9 @@ export function subjectOf(event: EventDraft): { readonly key: string; readonly c
       return { key: `acknowledgement:${event.incident.id}`, closes: event.isWithdrawn };
     case 'human-report':
       return { key: `report:${event.store}/${event.method}`, closes: false };
-    case 'evidence-gathered':
     case 'config-reloaded':
+      return event.outlook === undefined ? undefined : { key: 'outlook', closes: false };
+    case 'evidence-gathered':
       return undefined;
     default:
       return unreachable(event);

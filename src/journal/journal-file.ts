@@ -32,6 +32,10 @@ const LAYOUT = `
   PRAGMA user_version = ${FORMAT};
 `;
 
+/** Made where it is missing: a journal without it is whole, and of the same format. */
+const OUTLOOKS =
+  'CREATE TABLE IF NOT EXISTS outlooks (hash TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT, WITHOUT ROWID';
+
 /** Where the chain ends: the newest event's number and hash. 0 and the genesis when there is none. */
 export interface Head {
   readonly seq: number;
@@ -68,6 +72,7 @@ export function openToWrite(path: string, maxBytes: number | undefined): Databas
     db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864;');
     if (isNew(db)) makeLayout(db);
     checkIdentity(db, path);
+    db.exec(OUTLOOKS);
     if (maxBytes !== undefined) {
       db.exec(`PRAGMA max_page_count = ${Math.max(1, Math.floor(maxBytes / pragma(db, 'page_size')))}`);
     }
@@ -97,6 +102,26 @@ export function readHead(db: DatabaseSync): Head {
   const [seq, hash] = [row?.['head_seq'], row?.['head_hash']];
   if (typeof seq === 'number' && hash instanceof Uint8Array) return { seq, hash };
   throw new JournalDamaged('the journal does not say where it ends: its meta row is missing');
+}
+
+/** Names of the outlooks kept; none in a journal that was never opened to write since it can keep them. */
+export function outlookHashes(db: DatabaseSync): readonly string[] {
+  if (!hasOutlooks(db)) return [];
+  return db
+    .prepare('SELECT hash FROM outlooks ORDER BY hash')
+    .all()
+    .map(({ hash }) => String(hash));
+}
+
+/** Undefined when none is kept under `hash`. */
+export function selectOutlook(db: DatabaseSync, hash: string): Uint8Array | undefined {
+  if (!hasOutlooks(db)) return undefined;
+  const body = db.prepare('SELECT body FROM outlooks WHERE hash = ?').get(hash)?.['body'];
+  return body instanceof Uint8Array ? body : undefined;
+}
+
+function hasOutlooks(db: DatabaseSync): boolean {
+  return db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'outlooks'").get() !== undefined;
 }
 
 /** What a store's error means, as the contract names it: damage, or a store that cannot be used at present. */

@@ -18,6 +18,13 @@ export interface Journal extends AsyncDisposable {
    * after a restart. Includes targets that are no longer in the settings.
    */
   heads(): readonly JournalEvent[];
+  /**
+   * Keeps what a `config-reloaded` event names as its `outlook`, under its hash; kept already, it stays as it is.
+   * Resolves once it is on disk: the event is then to be appended. Rejects as `append` does.
+   */
+  keepOutlook(hash: string, body: Uint8Array): Promise<void>;
+  /** What was kept under `hash`; undefined when nothing was. */
+  loadOutlook(hash: string): Uint8Array | undefined;
   /** `seq` of the newest event on disk; 0 when empty. */
   readonly lastSeq: number;
   /** `seq` of the oldest event kept; 1 unless retention removed some. */

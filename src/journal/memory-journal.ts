@@ -9,6 +9,7 @@ import { type Journal, JournalUnavailable } from './journal.ts';
 export class MemoryJournal implements Journal {
   private readonly kept: JournalEvent[] = [];
   private readonly subjects = new Map<string, JournalEvent>();
+  private readonly outlooks = new Map<string, Uint8Array>();
   private readonly keep: number;
   private newestSeq = 0;
   private fault: Error | undefined;
@@ -34,10 +35,7 @@ export class MemoryJournal implements Journal {
 
   async append(drafts: readonly EventDraft[]): Promise<readonly JournalEvent[]> {
     for (const draft of drafts) checkDraft(draft);
-    if (this.isClosed) throw new JournalUnavailable('the journal is closed');
-    if (this.fault !== undefined) {
-      throw new JournalUnavailable(`nothing was written: ${this.fault.message}`, { cause: this.fault });
-    }
+    this.checkWritable();
     const events = drafts.map((draft, i) => ({ ...draft, seq: this.newestSeq + 1 + i }));
     for (const event of events) this.store(event);
     return events;
@@ -48,12 +46,28 @@ export class MemoryJournal implements Journal {
     return this.kept.slice(from, from + limit);
   }
 
+  async keepOutlook(hash: string, body: Uint8Array): Promise<void> {
+    this.checkWritable();
+    if (!this.outlooks.has(hash)) this.outlooks.set(hash, body.slice());
+  }
+
+  loadOutlook(hash: string): Uint8Array | undefined {
+    return this.outlooks.get(hash);
+  }
+
   heads(): readonly JournalEvent[] {
     return Array.from(this.subjects.values()).sort((a, b) => a.seq - b.seq);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.isClosed = true;
+  }
+
+  private checkWritable(): void {
+    if (this.isClosed) throw new JournalUnavailable('the journal is closed');
+    if (this.fault !== undefined) {
+      throw new JournalUnavailable(`nothing was written: ${this.fault.message}`, { cause: this.fault });
+    }
   }
 
   private store(event: JournalEvent): void {

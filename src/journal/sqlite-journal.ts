@@ -8,7 +8,7 @@ import { toHex } from './chain.ts';
 import { checkDraft } from './encode-event.ts';
 import { decodeEvent } from './event-codec.ts';
 import { type Journal, JournalDamaged, JournalUnavailable } from './journal.ts';
-import { asJournalError, openToRead, readHead } from './journal-file.ts';
+import { asJournalError, openToRead, readHead, selectOutlook } from './journal-file.ts';
 import type { FromWriter, ToWriter, WriterFault, WriterOptions } from './sqlite-writer-worker.ts';
 
 /** Node runs the sources as they are; a packed build has the same file compiled. */
@@ -103,9 +103,22 @@ export class SqliteJournal implements Journal {
 
   async append(drafts: readonly EventDraft[]): Promise<readonly JournalEvent[]> {
     for (const draft of drafts) checkDraft(draft);
-    if (this.fault !== undefined) throw new JournalUnavailable(this.fault.message, { cause: this.fault });
+    this.checkOpen();
     if (drafts.length === 0) return [];
-    return this.send(drafts);
+    return this.send(drafts, (id) => ({ kind: 'append', id, drafts }));
+  }
+
+  async keepOutlook(hash: string, body: Uint8Array): Promise<void> {
+    this.checkOpen();
+    await this.send([], (id) => ({ kind: 'keep-outlook', id, hash, body }));
+  }
+
+  loadOutlook(hash: string): Uint8Array | undefined {
+    try {
+      return selectOutlook(this.db, hash);
+    } catch (error) {
+      throw asJournalError(error, this.path);
+    }
   }
 
   read(since: number, limit: number): readonly JournalEvent[] {
@@ -133,11 +146,19 @@ export class SqliteJournal implements Journal {
     await this.closed.promise;
   }
 
-  private send(drafts: readonly EventDraft[]): Promise<readonly JournalEvent[]> {
+  private checkOpen(): void {
+    if (this.fault !== undefined) throw new JournalUnavailable(this.fault.message, { cause: this.fault });
+  }
+
+  /** Resolves with `drafts` numbered once what `message` asks for is on disk. */
+  private send(
+    drafts: readonly EventDraft[],
+    message: (id: number) => ToWriter,
+  ): Promise<readonly JournalEvent[]> {
     const { promise, resolve, reject } = Promise.withResolvers<readonly JournalEvent[]>();
     const id = this.nextId++;
     this.pending.set(id, { drafts, resolve, reject });
-    this.post({ kind: 'append', id, drafts });
+    this.post(message(id));
     return promise;
   }
 

@@ -13,9 +13,13 @@ export interface WriterOptions {
   readonly maxBytes: number | undefined;
 }
 
-/** To the writer: one append, whose events are encoded here, off the main path, or the wish to end after what was sent before. */
+/**
+ * To the writer: one append, whose events are encoded here, off the main path; an outlook to keep; or the wish to end
+ * after what was sent before.
+ */
 export type ToWriter =
   | { readonly kind: 'append'; readonly id: number; readonly drafts: readonly EventDraft[] }
+  | { readonly kind: 'keep-outlook'; readonly id: number; readonly hash: string; readonly body: Uint8Array }
   | { readonly kind: 'close' };
 
 /** An error that keeps its meaning across threads. */
@@ -26,7 +30,10 @@ export interface WriterFault {
   readonly cause: unknown;
 }
 
-/** From the writer. `firstSeq` is what the append's first event got; `commits` counts commits since opening. */
+/**
+ * From the writer. `firstSeq` is what the append's first event got, or the next one will; `commits` counts commits
+ * since opening.
+ */
 export type FromWriter =
   | { readonly kind: 'opened'; readonly lastSeq: number }
   | { readonly kind: 'not-opened'; readonly fault: WriterFault }
@@ -34,7 +41,7 @@ export type FromWriter =
   | { readonly kind: 'refused'; readonly id: number; readonly fault: WriterFault }
   | { readonly kind: 'closed' };
 
-type Append = Extract<ToWriter, { kind: 'append' }>;
+type Write = Exclude<ToWriter, { kind: 'close' }>;
 
 /** Owns the journal's file. Every message waiting when a commit begins is part of it. */
 class Writer implements Disposable {
@@ -46,6 +53,7 @@ class Writer implements Disposable {
   private readonly setSubject: StatementSync;
   private readonly closeSubject: StatementSync;
   private readonly setHead: StatementSync;
+  private readonly insertOutlook: StatementSync;
   private commits = 0;
   head: Head;
 
@@ -68,10 +76,11 @@ class Writer implements Disposable {
     );
     this.closeSubject = this.db.prepare('DELETE FROM heads WHERE subject = ?');
     this.setHead = this.db.prepare('UPDATE meta SET head_seq = ?, head_hash = ?');
+    this.insertOutlook = this.db.prepare('INSERT OR IGNORE INTO outlooks (hash, body) VALUES (?, ?)');
   }
 
   /** Writes all in one commit, or nothing. */
-  write(appends: readonly Append[], tell: (message: FromWriter) => void): void {
+  write(writes: readonly Write[], tell: (message: FromWriter) => void): void {
     const before = this.head;
     try {
       if (!isInPlace(this.path, this.inode)) {
@@ -80,21 +89,24 @@ class Writer implements Disposable {
         );
       }
       this.db.exec('BEGIN IMMEDIATE');
-      for (const { drafts } of appends) for (const draft of drafts) this.insert(draft);
+      for (const write of writes) {
+        if (write.kind === 'keep-outlook') this.insertOutlook.run(write.hash, write.body);
+        else for (const draft of write.drafts) this.insert(draft);
+      }
       this.setHead.run(this.head.seq, this.head.hash);
       this.db.exec('COMMIT');
     } catch (error) {
       this.head = before;
       this.rollBack();
       const fault = describeFault(error, this.path);
-      for (const { id } of appends) tell({ kind: 'refused', id, fault });
+      for (const { id } of writes) tell({ kind: 'refused', id, fault });
       return;
     }
     this.commits++;
     let firstSeq = before.seq + 1;
-    for (const { id, drafts } of appends) {
-      tell({ kind: 'written', id, firstSeq, commits: this.commits });
-      firstSeq += drafts.length;
+    for (const write of writes) {
+      tell({ kind: 'written', id: write.id, firstSeq, commits: this.commits });
+      if (write.kind === 'append') firstSeq += write.drafts.length;
     }
   }
 
@@ -144,13 +156,13 @@ function run(port: MessagePort, options: WriterOptions): void {
   }
   tell({ kind: 'opened', lastSeq: writer.head.seq });
   port.on('message', (first: ToWriter) => {
-    const appends: Append[] = [];
+    const writes: Write[] = [];
     let isClosing = false;
     for (let message: ToWriter | undefined = first; message !== undefined; message = nextMessage(port)) {
-      if (message.kind === 'append') appends.push(message);
-      else isClosing = true;
+      if (message.kind === 'close') isClosing = true;
+      else writes.push(message);
     }
-    if (appends.length > 0) writer.write(appends, tell);
+    if (writes.length > 0) writer.write(writes, tell);
     if (!isClosing) return;
     writer[Symbol.dispose]();
     tell({ kind: 'closed' });

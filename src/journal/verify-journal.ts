@@ -4,7 +4,17 @@ import { subjectOf } from '../core/events.ts';
 import { GENESIS, toHex } from './chain.ts';
 import { decodeEvent } from './event-codec.ts';
 import { JournalDamaged, JournalUnavailable, type Verification } from './journal.ts';
-import { asJournalError, checkEnd, type Head, nextHead, openToRead, readHead } from './journal-file.ts';
+import {
+  asJournalError,
+  checkEnd,
+  type Head,
+  nextHead,
+  openToRead,
+  outlookHashes,
+  readHead,
+  selectOutlook,
+} from './journal-file.ts';
+import { checkOutlook } from './outlook-codec.ts';
 
 /** A head as somebody noted it elsewhere: the hash, in hexadecimal, that event `seq` had then. */
 export interface NotedHead {
@@ -36,24 +46,32 @@ export function verifyJournal(path: string, noted?: NotedHead): Verification {
 
 function verifyAll(db: DatabaseSync, noted: NotedHead | undefined): Verification {
   const head = readHead(db);
-  const { last, subjects } = verifyEvents(db, noted);
+  const { last, subjects, outlooks } = verifyEvents(db, noted);
   checkEnd(last, head);
   if (noted !== undefined && noted.seq > last.seq) {
     const message = `event ${noted.seq} was noted, but the journal ends with ${last.seq}: it was cut or is another`;
     throw new JournalDamaged(message, last.seq + 1);
   }
   verifyHeads(db, subjects);
+  verifyOutlooks(db, outlooks);
   const verdict = db.prepare('PRAGMA integrity_check(1)').get()?.['integrity_check'];
   if (verdict !== 'ok') throw new JournalDamaged(`the journal's file is damaged: ${String(verdict)}`);
   return { kind: 'intact', events: last.seq, lastSeq: last.seq, headHash: toHex(last.hash) };
 }
 
-/** Walks the chain from its beginning. Returns its end, and the newest event of every open subject. */
-function verifyEvents(
-  db: DatabaseSync,
-  noted: NotedHead | undefined,
-): { readonly last: Head; readonly subjects: ReadonlyMap<string, number> } {
+/** What the events say of the other tables. */
+interface Walked {
+  readonly last: Head;
+  /** The newest event of every open subject. */
+  readonly subjects: ReadonlyMap<string, number>;
+  /** The first event that names each outlook, by its hash. */
+  readonly outlooks: ReadonlyMap<string, number>;
+}
+
+/** Walks the chain from its beginning. */
+function verifyEvents(db: DatabaseSync, noted: NotedHead | undefined): Walked {
   const subjects = new Map<string, number>();
+  const outlooks = new Map<string, number>();
   let last: Head = { seq: 0, hash: GENESIS };
   try {
     const rows = db
@@ -61,7 +79,7 @@ function verifyEvents(
       .iterate();
     for (const row of rows) {
       last = nextHead(last, row);
-      verifyColumns(last.seq, row, subjects);
+      verifyColumns(last.seq, row, subjects, outlooks);
       if (noted?.seq === last.seq && noted.hash.toLowerCase() !== toHex(last.hash)) {
         throw new JournalDamaged(
           `event ${last.seq} is not the one noted: the journal was rewritten`,
@@ -75,7 +93,7 @@ function verifyEvents(
     if (known instanceof JournalUnavailable) throw known;
     throw new JournalDamaged(`${known.message} (after event ${last.seq})`, last.seq + 1, { cause: error });
   }
-  return { last, subjects };
+  return { last, subjects, outlooks };
 }
 
 /** The columns beside the payload only repeat it, but heads and reports are read by them. */
@@ -83,11 +101,15 @@ function verifyColumns(
   seq: number,
   row: Readonly<Record<string, unknown>>,
   subjects: Map<string, number>,
+  outlooks: Map<string, number>,
 ): void {
   const event = decodeEvent({ seq, atMs: Number(row['at_ms']), payload: String(row['payload']) });
   const subject = subjectOf(event);
   if (row['kind'] !== event.kind || row['subject'] !== (subject?.key ?? null)) {
     throw new JournalDamaged(`event ${seq} has a kind or subject column that its payload does not have`, seq);
+  }
+  if (event.kind === 'config-reloaded' && event.outlook !== undefined) {
+    outlooks.set(event.outlook, outlooks.get(event.outlook) ?? seq);
   }
   if (subject === undefined) return;
   if (subject.closes) subjects.delete(subject.key);
@@ -108,4 +130,15 @@ function verifyHeads(db: DatabaseSync, subjects: ReadonlyMap<string, number>): v
       `the table of heads has ${count} subjects; the events leave ${subjects.size} open`,
     );
   }
+}
+
+/** What the events name must be there, and all that is there must be what was written. */
+function verifyOutlooks(db: DatabaseSync, named: ReadonlyMap<string, number>): void {
+  const kept = new Set(outlookHashes(db));
+  for (const [hash, seq] of named) {
+    if (!kept.has(hash)) {
+      throw new JournalDamaged(`the settings that event ${seq} names are not in the journal`, seq);
+    }
+  }
+  for (const hash of kept) checkOutlook(hash, selectOutlook(db, hash) ?? new Uint8Array());
 }

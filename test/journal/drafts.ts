@@ -47,7 +47,7 @@ export function incident(id: string, kind: 'opened' | 'updated' | 'resolved'): E
   };
 }
 
-export const reloaded: EventDraft = {
+export const reloaded: Extract<EventDraft, { kind: 'config-reloaded' }> = {
   atMs: NOON_MS,
   kind: 'config-reloaded',
   message: 'The configuration was read anew.',

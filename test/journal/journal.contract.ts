@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { type Journal, JournalUnavailable } from '../../src/journal/journal.ts';
+import { outlookInForce } from '../../src/journal/outlook-codec.ts';
 import { change, changes, incident, reloaded } from './drafts.ts';
 
 /** A journal under test, and the means to make its store refuse and take again. */
@@ -102,6 +103,56 @@ export function describeJournal(name: string, open: () => Promise<Subject>): voi
       await using subject = await open();
       await expect(subject.journal.append([change(1), change(2, 'down', 0.5)])).rejects.toThrow(RangeError);
       expect(subject.journal.lastSeq).toBe(0);
+    });
+
+    test('keeps outlooks under their hashes, the first of each as it was', async () => {
+      await using subject = await open();
+      const { journal } = subject;
+      const body = Uint8Array.of(1, 2, 3);
+      expect(journal.loadOutlook('a')).toBeUndefined();
+      const [written] = await Promise.all([
+        journal.append([change(1)]),
+        journal.keepOutlook('a', body),
+        journal.keepOutlook('b', Uint8Array.of()),
+        journal.keepOutlook('a', Uint8Array.of(9)),
+      ]);
+      body.fill(7);
+      expect(['a', 'b', 'c'].map((hash) => journal.loadOutlook(hash))).toEqual([
+        Uint8Array.of(1, 2, 3),
+        Uint8Array.of(),
+        undefined,
+      ]);
+      expect([journal.lastSeq, journal.read(0, 10)]).toEqual([1, written]);
+      expect((await journal.append([change(2)])).map(({ seq }) => seq)).toEqual([2]);
+    });
+
+    test('keeps no outlook while its store refuses, nor once it is closed', async () => {
+      await using subject = await open();
+      const { journal } = subject;
+      await subject.refuse();
+      await expect(journal.keepOutlook('a', new Uint8Array(2_000_000))).rejects.toThrow(JournalUnavailable);
+      expect(journal.loadOutlook('a')).toBeUndefined();
+      await subject.accept();
+      await journal.keepOutlook('a', Uint8Array.of(1));
+      expect(journal.loadOutlook('a')).toEqual(Uint8Array.of(1));
+      await journal[Symbol.asyncDispose]();
+      await expect(journal.keepOutlook('b', Uint8Array.of(1))).rejects.toThrow(JournalUnavailable);
+    });
+
+    test('has the newest outlook named among its heads', async () => {
+      await using subject = await open();
+      const { journal } = subject;
+      await journal.append([
+        { ...reloaded, outlook: 'a' },
+        change(1),
+        { ...reloaded, outlook: 'b' },
+        reloaded,
+      ]);
+      expect(journal.heads().map(({ seq, kind }) => [seq, kind])).toEqual([
+        [2, 'target-state-changed'],
+        [3, 'config-reloaded'],
+      ]);
+      expect(outlookInForce(journal.heads())).toBe('b');
     });
 
     test('settles every append made before it is closed, and refuses those made after', async () => {

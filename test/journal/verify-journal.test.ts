@@ -6,6 +6,9 @@ import { chainHash, GENESIS, toHex } from '../../src/journal/chain.ts';
 import { JournalUnavailable } from '../../src/journal/journal.ts';
 import { SqliteJournal } from '../../src/journal/sqlite-journal.ts';
 import { verifyJournal } from '../../src/journal/verify-journal.ts';
+import { DEFAULT_METHODS, DEFAULT_TIMING } from '../../src/core/outlook.ts';
+import { noteOutlook } from '../../src/journal/outlook-codec.ts';
+import { makeChains } from '../core/chains.ts';
 import { change, changes, incident, reloaded } from './drafts.ts';
 import { scratch } from './scratch.ts';
 
@@ -205,6 +208,45 @@ describe('verifyJournal', () => {
     expect(verifyJournal(folder.path).kind).toBe('intact');
     expect(verifyJournal(folder.path, noted)).toMatchObject({ kind: 'damaged', seq: 100 });
     expect(verifyJournal(cut, { ...noted, seq: 101 })).toMatchObject({ kind: 'damaged', seq: 101 });
+  });
+
+  test('finds out kept settings that were changed, or removed though an event names them', async () => {
+    using folder = scratch();
+    {
+      await using journal = await SqliteJournal.open(folder.path);
+      const outlook = { estate: makeChains({ stores: 3 }), timing: DEFAULT_TIMING, methods: DEFAULT_METHODS };
+      const hash = await noteOutlook(journal, outlook);
+      await journal.append([change(1), { ...reloaded, outlook: hash }]);
+    }
+    expect(verifyJournal(folder.path)).toMatchObject({ kind: 'intact', events: 2 });
+    const removed = join(folder.folder, 'removed.db');
+    copyFileSync(folder.path, removed);
+    damage(folder.path, "UPDATE outlooks SET body = x'0102'");
+    expect(verifyJournal(folder.path)).toMatchObject({
+      kind: 'damaged',
+      message: expect.stringMatching(
+        /^the settings [0-9a-f]{12}… that the journal keeps are not what was written$/,
+      ),
+    });
+    damage(removed, 'DROP TABLE outlooks');
+    expect(verifyJournal(removed)).toMatchObject({
+      kind: 'damaged',
+      seq: 2,
+      message: 'the settings that event 2 names are not in the journal',
+    });
+  });
+
+  test('finds a journal intact that was made before it could keep settings, and can be gone on with', async () => {
+    using folder = scratch();
+    await write(folder.path);
+    damage(folder.path, 'DROP TABLE outlooks');
+    expect(verifyJournal(folder.path)).toMatchObject({ kind: 'intact', events: 100 });
+    {
+      await using journal = await SqliteJournal.open(folder.path);
+      expect(journal.loadOutlook('a')).toBeUndefined();
+      await journal.append([change(7)]);
+    }
+    expect(verifyJournal(folder.path)).toMatchObject({ kind: 'intact', events: 101 });
   });
 
   test('changes nothing', async () => {
