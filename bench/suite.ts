@@ -3,6 +3,7 @@ import { feed } from './feed.bench.ts';
 import { icmp } from './icmp.bench.ts';
 import { http } from './http.bench.ts';
 import { lateness } from './lateness.bench.ts';
+import { outage } from './outage.bench.ts';
 import { restart } from './restart.bench.ts';
 import { scope } from './scope.bench.ts';
 import { scrape } from './scrape.bench.ts';
@@ -23,6 +24,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   restart,
   feed,
   scope,
+  outage,
 ];
 
 /** One run of one benchmark: a line of `--json`, an entry of the baseline. */
