@@ -7,6 +7,7 @@ import { type CliContext, type ExitCode, UsageError } from './cli/context.ts';
 import { addDemo } from './cli/demo.ts';
 import { addJournal } from './cli/journal.ts';
 import { addMaintenance } from './cli/maintenance.ts';
+import { addReplay } from './cli/replay.ts';
 import { addReport } from './cli/report.ts';
 import { addServe } from './cli/serve.ts';
 import { addSilence } from './cli/silence.ts';
@@ -55,6 +56,7 @@ addMaintenance(program, cli);
 addReport(program, cli);
 addWhy(program, cli);
 addJournal(program, cli);
+addReplay(program, cli, probers);
 
 try {
   await program.parseAsync();

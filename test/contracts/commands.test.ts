@@ -104,6 +104,13 @@ describe('contract: commands and exit codes (0 yes, 1 no, 2 usage or configurati
     { args: ['report', 's1', 'card', 'perhaps', '--url', 'MONITOR'], code: 2, says: /works, fails/ },
     { args: ['journal', 'verify', '--data', 'FOLDER/data'], code: 0, says: /is intact/ },
     { args: ['journal', 'verify', '--data', 'FOLDER/none'], code: 3, says: /does not exist/ },
+    { args: ['replay', '--journal', 'FOLDER/none.db'], code: 3, says: /does not exist/ },
+    { args: ['replay', '--journal', 'CONFIG'], code: 3, says: /not a database/ },
+    {
+      args: ['replay', '--journal', 'CONFIG', '--until', '2026-12-24 15:00'],
+      code: 2,
+      says: /write it as 2026-12-24T15:00:00Z/,
+    },
     { args: ['surve'], code: 2, says: /serve/ },
     {
       args: ['--help'],
