@@ -9,7 +9,7 @@ import {
   UNKNOWN_HEALTH,
 } from './health.ts';
 import type { Sample } from './measurements.ts';
-import { type AnyReason, REASONS, SELF_REASONS } from './reason.ts';
+import { type AnyReason, REASONS, SELF_REASONS, type SelfReason } from './reason.ts';
 
 /** Reason codes in columns: 0 is none, n is `REASON_CODES[n]`. */
 const REASON_CODES: readonly (AnyReason | undefined)[] = [undefined, ...REASONS, ...SELF_REASONS];
@@ -20,6 +20,8 @@ export const NEVER = 255;
 
 /** So many targets fit. Memory is taken only for rows that are used. */
 export const MAX_TARGETS = 1 << 20;
+/** Bytes before the rows: 2 doubles. */
+const HEAD_BYTES = 16;
 /** Bytes a row: 5 doubles, 1 word, 10 bytes. */
 const DOUBLES = 5;
 const BYTES = 10;
@@ -46,6 +48,8 @@ export class HotColumns {
   /** When the change now under way was first seen. Epoch ms, UTC; 0 none under way. */
   readonly changingSinceMs: Float64Array;
 
+  /** Since when we can see (monotonic), and what blinds or blinded us, as an index of `SELF_REASONS`. */
+  private readonly head: Float64Array;
   private readonly state: Uint8Array;
   private readonly reason: Uint8Array;
   private readonly lastReason: Uint8Array;
@@ -57,17 +61,19 @@ export class HotColumns {
   private readonly flips: Uint32Array;
   private readonly flapping: Uint8Array;
 
-  constructor(memory = new SharedArrayBuffer(MAX_TARGETS * ROW_BYTES)) {
+  constructor(memory = new SharedArrayBuffer(HEAD_BYTES + MAX_TARGETS * ROW_BYTES)) {
     this.memory = memory;
-    const rows = Math.floor(memory.byteLength / ROW_BYTES);
-    const doubles = (index: number) => new Float64Array(memory, index * 8 * rows, rows);
-    const bytes = (index: number) => new Uint8Array(memory, (DOUBLES * 8 + 4 + index) * rows, rows);
+    const rows = Math.floor((memory.byteLength - HEAD_BYTES) / ROW_BYTES);
+    const doubles = (index: number) => new Float64Array(memory, HEAD_BYTES + index * 8 * rows, rows);
+    const bytes = (index: number) =>
+      new Uint8Array(memory, HEAD_BYTES + (DOUBLES * 8 + 4 + index) * rows, rows);
+    this.head = new Float64Array(memory, 0, HEAD_BYTES / 8);
     this.durationMs = doubles(0);
     this.lastRunAtMs = doubles(1);
     this.lastRunMonotonicMs = doubles(2);
     this.sinceMs = doubles(3);
     this.changingSinceMs = doubles(4);
-    this.flips = new Uint32Array(memory, DOUBLES * 8 * rows, rows);
+    this.flips = new Uint32Array(memory, HEAD_BYTES + DOUBLES * 8 * rows, rows);
     this.success = bytes(0);
     this.state = bytes(1);
     this.reason = bytes(2);
@@ -80,12 +86,52 @@ export class HotColumns {
     this.flapping = bytes(9);
   }
 
+  /**
+   * Probes that began before this show nothing of their targets: then we were blind. Monotonic ms; 0 we never were,
+   * infinite while we are.
+   */
+  get sightedSinceMs(): number {
+    return this.head[0] ?? 0;
+  }
+
+  /** What blinds us, or blinded us last. */
+  get blindReason(): SelfReason {
+    return SELF_REASONS[this.head[1] ?? 0] ?? 'self-network';
+  }
+
+  /** From now on nothing is known of any target: every row is hidden. */
+  goBlind(reason: SelfReason): void {
+    this.head[1] = SELF_REASONS.indexOf(reason);
+    this.head[0] = Number.POSITIVE_INFINITY;
+  }
+
+  /** From now on probes count again; a row is hidden until its target has been probed since. */
+  seeAgain(nowMonotonicMs: number): void {
+    this.head[0] = nowMonotonicMs;
+  }
+
+  /** Whether what is known of the target is from before we went blind. */
+  isHiddenAt(slot: number): boolean {
+    return (this.lastRunMonotonicMs[slot] ?? 0) < this.sightedSinceMs;
+  }
+
+  /** What is known of the target now: the confirmed state, or `unknown` while its row is hidden. */
   stateAt(slot: number): State {
+    return this.isHiddenAt(slot) ? 'unknown' : this.confirmedAt(slot);
+  }
+
+  /** The state last confirmed, whether or not we can see now. */
+  confirmedAt(slot: number): State {
     return STATES[this.state[slot] ?? 0] ?? 'unknown';
   }
 
-  /** Why the confirmed state is not `up`. */
+  /** Why the state is not `up`. */
   reasonAt(slot: number): AnyReason | undefined {
+    return this.isHiddenAt(slot) ? this.blindReason : this.confirmedReasonAt(slot);
+  }
+
+  /** Why the confirmed state is not `up`, whether or not we can see now. */
+  confirmedReasonAt(slot: number): AnyReason | undefined {
     return REASON_CODES[this.reason[slot] ?? 0];
   }
 
@@ -100,8 +146,8 @@ export class HotColumns {
 
   /** Copies the row's health into `health`. */
   readHealth(slot: number, health: MutableHealth): void {
-    health.state = this.stateAt(slot);
-    health.reason = this.reasonAt(slot);
+    health.state = this.confirmedAt(slot);
+    health.reason = this.confirmedReasonAt(slot);
     health.severity = (this.severity[slot] ?? 0) as Severity;
     health.failedStreak = this.failedStreak[slot] ?? 0;
     health.badStreak = this.badStreak[slot] ?? 0;

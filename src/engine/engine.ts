@@ -1,26 +1,20 @@
 import type { HotColumns } from '../core/columns.ts';
-import {
-  advance,
-  isSoft,
-  type MutableHealth,
-  type Observation,
-  observe,
-  type Transition,
-  UNKNOWN_HEALTH,
-} from '../core/health.ts';
+import type { Transition } from '../core/health.ts';
 import type { Outcome, ProbeReport } from '../core/outcome.ts';
-import { type AnyReason, REASON_TEXT, SELF_REASONS, type SelfReason } from '../core/reason.ts';
+import { type AnyReason, REASON_TEXT } from '../core/reason.ts';
 import { nextDue, phaseOf, STALE_AFTER_INTERVALS } from '../core/schedule.ts';
-import type { Target } from '../estate/estate.ts';
+import type { CanaryReadings } from '../core/sight.ts';
+import type { Canary, Target } from '../estate/estate.ts';
 import { type Clock, repeat } from '../lib/clock.ts';
 import { formatDuration } from '../lib/duration.ts';
-import { unreachable } from '../lib/unreachable.ts';
 import type { Probe, ProbeRequest } from '../probes/probe.ts';
 import type { Limits, Module } from '../settings/settings.ts';
 import { Admission } from './admission.ts';
 import { runProbe, unlessLate } from './fair-probe.ts';
 import { type Flight, unlessAborted, waitedInVain, whenEnded } from './flight.ts';
+import { PathProof } from './path-proof.ts';
 import { TimingWheel } from './timing-wheel.ts';
+import { selfReason, Verdicts } from './verdicts.ts';
 
 /** A module whose prober is ready. */
 export interface RunningModule {
@@ -45,7 +39,15 @@ export type SlotChange = Omit<TargetChange, 'target'> & { readonly slot: number 
 /** Told of what happens, at once and in order. None may throw nor take long: probing waits for nobody. */
 export interface EngineListener {
   changed(change: SlotChange): void;
-  probed(kind: Outcome['kind'], reason: AnyReason | undefined, latenessMs: number): void;
+  /** `isOverruled`: the prober saw a failure, which proves nothing while we ourselves may be blind. */
+  probed(
+    kind: Outcome['kind'],
+    reason: AnyReason | undefined,
+    latenessMs: number,
+    isOverruled: boolean,
+  ): void;
+  /** It begins to fail, or fails and cannot be called down yet: others may share its fate, or we be blind. */
+  suspected(slot: number): void;
   /** The last probe is not well for another reason than the one before, or is well again. */
   reasonChanged(slot: number, message: string): void;
   /** A probe of a module with detailed metrics ended. */
@@ -58,6 +60,8 @@ export interface Assignment {
   readonly drop: readonly number[];
   readonly modules: ReadonlyMap<string, RunningModule>;
   readonly limits: Limits;
+  /** All that the estate has, whoever probes them, in its order. */
+  readonly canaries: readonly Canary[];
   /** 1 ordinarily; 4 probes at a quarter of the rate. Intervals are multiplied by it. 1 or more. */
   readonly pace: number;
 }
@@ -71,6 +75,8 @@ const STALL_MS = 200;
 const EXTRA_WAIT_MS = 100;
 /** A target probed so lately is not probed again for suspicion alone. Unit: ms. */
 const RECHECK_AFTER_MS = 1_000;
+/** When we see again after having been blind, every target is probed within this or its interval. Unit: ms. */
+const REGAIN_WITHIN_MS = 30_000;
 /** A sweep that comes this late means that we were stopped, not the targets. Unit: ms. */
 const STOPPED_AFTER_MS = 5_000;
 
@@ -81,6 +87,8 @@ const STOPPED_AFTER_MS = 5_000;
  */
 export class Engine implements AsyncDisposable {
   private readonly columns: HotColumns;
+  private readonly proof: PathProof;
+  private readonly verdicts: Verdicts;
   private readonly clock: Clock;
   private readonly listener: EngineListener;
   private readonly wheel: TimingWheel;
@@ -88,8 +96,9 @@ export class Engine implements AsyncDisposable {
   private readonly stop = new AbortController();
   private readonly targets: (Target | undefined)[] = [];
   private readonly flights = new Map<string, Flight>();
-  private readonly health: MutableHealth = { ...UNKNOWN_HEALTH };
   private readonly turns: Disposable;
+  /** The columns' `sightedSinceMs` when it was last looked at. */
+  private sightedSinceMs: number;
   private modules: ReadonlyMap<string, RunningModule> = new Map();
   private pace = 1;
   private turnedAtMs: number;
@@ -97,8 +106,17 @@ export class Engine implements AsyncDisposable {
   /** How long this thread has been kept from running, over all. Unit: ms. */
   private stalledMs = 0;
 
-  constructor(columns: HotColumns, limits: Limits, clock: Clock, listener: EngineListener) {
+  constructor(
+    columns: HotColumns,
+    readings: CanaryReadings,
+    limits: Limits,
+    clock: Clock,
+    listener: EngineListener,
+  ) {
     this.columns = columns;
+    this.proof = new PathProof(columns, readings, clock);
+    this.verdicts = new Verdicts(columns, this.proof, clock, listener);
+    this.sightedSinceMs = columns.sightedSinceMs;
     this.clock = clock;
     this.listener = listener;
     this.wheel = new TimingWheel(clock.monotonicMs());
@@ -121,7 +139,7 @@ export class Engine implements AsyncDisposable {
    * Takes on what has changed. Targets that are not named keep their place in the schedule, unless their module's
    * interval or the pace changed; the rows of new ones are made before this is called.
    */
-  assign({ put, drop, modules, limits, pace }: Assignment): void {
+  assign({ put, drop, modules, limits, canaries, pace }: Assignment): void {
     const before = this.modules;
     const isNewPace = pace !== this.pace;
     this.modules = modules;
@@ -133,6 +151,7 @@ export class Engine implements AsyncDisposable {
       this.targets[slot] = target;
       this.scheduleGrid(slot, target);
     }
+    this.proof.setCanaries(canaries, this.targets);
     for (const [slot, target] of this.targets.entries()) {
       if (target === undefined) continue;
       const old = before.get(target.module)?.module.intervalMs;
@@ -208,6 +227,7 @@ export class Engine implements AsyncDisposable {
     const target = this.targets[slot];
     if (target === undefined) return;
     this.targets[slot] = undefined;
+    this.proof.forget(slot);
     this.wheel.cancel(slot);
     this.flights.get(target.id)?.abort.abort(new DOMException('the target is gone', 'AbortError'));
   }
@@ -217,8 +237,20 @@ export class Engine implements AsyncDisposable {
     const lateMs = now - this.turnedAtMs - TURN_MS;
     if (lateMs > STALL_MS) this.stalledMs += lateMs;
     this.turnedAtMs = now;
+    if (this.columns.sightedSinceMs !== this.sightedSinceMs) this.sightChanged(now);
     this.wheel.advance(now, (slot, dueMs) => this.due(slot, dueMs));
     if (now - this.sweptAtMs >= SWEEP_MS) this.sweep(now);
+  }
+
+  /** When we can see again, every target is probed once more, each at a moment of its own. */
+  private sightChanged(now: number): void {
+    this.sightedSinceMs = this.columns.sightedSinceMs;
+    if (this.sightedSinceMs === Number.POSITIVE_INFINITY) return;
+    for (const [slot, target] of this.targets.entries()) {
+      if (target === undefined) continue;
+      const intervalMs = this.moduleOf(target).module.intervalMs * this.pace;
+      this.wheel.scheduleSooner(slot, now + phaseOf(target.id, Math.min(intervalMs, REGAIN_WITHIN_MS)));
+    }
   }
 
   private due(slot: number, dueMs: number): void {
@@ -256,69 +288,39 @@ export class Engine implements AsyncDisposable {
     if (abort.signal.aborted) return;
     const startMs = this.clock.monotonicMs();
     const stalledBeforeMs = this.stalledMs;
+    const isProven = this.proof.isPathProven(slot);
     using _deadline = this.clock.after(running.module.timeoutMs, () =>
       abort.abort(new DOMException('the probe took too long', 'TimeoutError')),
     );
     const seen = await runProbe(running.probe, target, abort.signal);
     if (seen === undefined || this.targets[slot] !== target) return;
     const stalledMs = this.stalledMs - stalledBeforeMs;
-    const report = unlessLate(seen, running.module, abort.signal.aborted, stalledMs);
+    const fair = unlessLate(seen, running.module, abort.signal.aborted, stalledMs);
+    const report = this.proof.unlessBlind(slot, running.module, fair, startMs, isProven);
     const { outcome } = report;
+    const isOverruled = report !== fair;
     const reason = 'reason' in outcome ? outcome.reason : undefined;
-    this.listener.probed(outcome.kind, reason, Math.max(0, startMs - dueMs));
+    this.listener.probed(outcome.kind, reason, Math.max(0, startMs - dueMs), isOverruled);
     if (outcome.kind === 'inconclusive') {
-      this.noteReason(slot, outcome.reason, outcome.message);
+      this.verdicts.noteReason(slot, outcome.reason, outcome.message);
+      if (!isOverruled || this.isBlind) return;
+      this.listener.suspected(slot);
+      this.scheduleRetry(slot, target, running.module, startMs);
       return;
     }
-    this.record(slot, running.module, report, outcome.durationMs);
-    this.scheduleSoft(slot, target, running.module, startMs);
+    const isSettled = this.verdicts.record(slot, running.module, report, outcome.durationMs);
+    if (!isSettled) this.scheduleRetry(slot, target, running.module, startMs);
   }
 
-  private record(slot: number, module: Module, report: ProbeReport, durationMs: number): void {
-    const columns = this.columns;
-    const nowMs = this.clock.nowMs();
-    const { outcome, samples } = report;
-    columns.success[slot] = outcome.kind === 'failed' ? 0 : 1;
-    columns.durationMs[slot] = durationMs;
-    columns.lastRunAtMs[slot] = nowMs;
-    columns.lastRunMonotonicMs[slot] = this.clock.monotonicMs();
-    const seen = observe(outcome, module.policy);
-    this.noteReason(slot, 'reason' in seen ? seen.reason : undefined, outcome.message);
-    if (module.detailedMetrics) this.listener.sampled(slot, samples);
-    this.judge(slot, module, seen, outcome.message, nowMs);
+  private get isBlind(): boolean {
+    return this.columns.sightedSinceMs === Number.POSITIVE_INFINITY;
   }
 
-  private noteReason(slot: number, reason: AnyReason | undefined, message: string): void {
-    if (this.columns.lastReasonAt(slot) === reason) return;
-    this.columns.setLastReason(slot, reason);
-    this.listener.reasonChanged(slot, message);
-  }
-
-  private judge(slot: number, module: Module, seen: Observation, message: string, nowMs: number): void {
-    const { columns, health } = this;
-    columns.readHealth(slot, health);
-    const transition = advance(health, seen, module.policy);
-    columns.setHealth(slot, health);
-    const changingSinceMs = columns.changingSinceMs[slot] ?? 0;
-    if (transition !== undefined) {
-      const sinceMs = changingSinceMs || nowMs;
-      columns.sinceMs[slot] = sinceMs;
-      columns.changingSinceMs[slot] = 0;
-      const text = describeChange(transition, message, module, columns.durationMs[slot] ?? 0);
-      this.listener.changed({ slot, transition, message: text, atMs: nowMs, sinceMs });
-    } else if (health.state === 'unknown' || !isSoft(health, module.policy)) {
-      columns.changingSinceMs[slot] = 0;
-    } else if (changingSinceMs === 0) {
-      columns.changingSinceMs[slot] = nowMs;
-    }
-  }
-
-  /** While a change is not confirmed, looks again after the module's `retry_interval`, counted from the last start. */
-  private scheduleSoft(slot: number, target: Target, module: Module, startMs: number): void {
-    if (!isSoft(this.health, module.policy)) return;
+  /** While nothing is confirmed, looks again after the module's `retry_interval`, counted from the last start. */
+  private scheduleRetry(slot: number, target: Target, module: Module, startMs: number): void {
     const now = this.clock.monotonicMs();
     const retryMs = Math.max(now, startMs + module.retryIntervalMs);
-    if (retryMs < this.gridAfter(target, now)) this.wheel.schedule(slot, retryMs);
+    if (retryMs < this.gridAfter(target, now)) this.wheel.scheduleSooner(slot, retryMs);
   }
 
   private scheduleGrid(slot: number, target: Target): void {
@@ -334,15 +336,16 @@ export class Engine implements AsyncDisposable {
   private sweep(now: number): void {
     const wasStopped = now - this.sweptAtMs > STOPPED_AFTER_MS;
     this.sweptAtMs = now;
+    if (this.isBlind) return;
     for (const [slot, target] of this.targets.entries()) {
       if (target === undefined) continue;
       const { module } = this.moduleOf(target);
-      const ageMs = this.ageAt(slot, now);
+      const ageMs = Math.min(this.ageAt(slot, now), now - this.columns.sightedSinceMs);
       if (ageMs <= STALE_AFTER_INTERVALS * module.intervalMs * this.pace) continue;
-      if (this.columns.stateAt(slot) === 'unknown') continue;
+      if (this.columns.confirmedAt(slot) === 'unknown') continue;
       const reason = wasStopped ? 'self-late' : selfReason(this.columns.lastReasonAt(slot));
       const message = `It has not been checked for ${formatDuration(ageMs)}: ${REASON_TEXT[reason]}.`;
-      this.judge(slot, module, { kind: 'missed', reason }, message, this.clock.nowMs());
+      this.verdicts.missed(slot, module, reason, message);
     }
   }
 
@@ -360,26 +363,4 @@ export class Engine implements AsyncDisposable {
 
 function placeOf({ store, labels }: Target) {
   return { ...(store === undefined ? {} : { store }), network: labels['network'] };
-}
-
-function selfReason(last: AnyReason | undefined): 'stale' | SelfReason {
-  return SELF_REASONS.find((reason) => reason === last) ?? 'stale';
-}
-
-function describeChange(transition: Transition, message: string, module: Module, durationMs: number): string {
-  const unstable = transition.flapping ? 'Unstable, it answers and fails by turns. ' : '';
-  switch (transition.to) {
-    case 'down':
-    case 'unknown':
-    case 'up':
-      return `${unstable}${message}`;
-    case 'degraded': {
-      const { slowAfterMs } = module.policy;
-      const isSlow = transition.reason === 'slow' && slowAfterMs !== undefined && durationMs > slowAfterMs;
-      if (!isSlow) return `${unstable}${message}`;
-      return `${unstable}It answers after ${formatDuration(durationMs)}, later than ${formatDuration(slowAfterMs)}.`;
-    }
-    default:
-      return unreachable(transition.to);
-  }
 }

@@ -4,8 +4,9 @@ import { encodeBits, orderedIds } from '../core/evidence.ts';
 import type { Health, State } from '../core/health.ts';
 import { UNKNOWN_HEALTH } from '../core/health.ts';
 import type { Outcome, ProbeReport } from '../core/outcome.ts';
-import type { AnyReason } from '../core/reason.ts';
-import type { Target } from '../estate/estate.ts';
+import type { AnyReason, SelfReason } from '../core/reason.ts';
+import { CanaryReadings, type SightNotice } from '../core/sight.ts';
+import type { Canary, Target } from '../estate/estate.ts';
 import type { TargetId } from '../estate/ids.ts';
 import type { Clock } from '../lib/clock.ts';
 import { fnv1a } from '../lib/hash.ts';
@@ -13,6 +14,7 @@ import type { ProbeRequest } from '../probes/probe.ts';
 import type { Limits, Settings } from '../settings/settings.ts';
 import type { TargetChange } from './engine.ts';
 import { ProbingThread } from './probing-thread.ts';
+import { SightWatch } from './sight-watch.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './worker-protocol.ts';
 
 /** Told of what happens, in order. None may throw. */
@@ -21,6 +23,8 @@ export interface PoolListener {
   probed(kind: Outcome['kind'], reason: AnyReason | undefined, latenessMs: number): void;
   /** A probing thread ended by itself and is being started again. */
   threadLost(error: Error): void;
+  /** Our own sight went or is back. Told once for each change; while it is gone no target is called down. */
+  sightChanged?(notice: SightNotice): void;
 }
 
 export interface PoolOptions {
@@ -31,6 +35,8 @@ export interface PoolOptions {
   readonly limits: Limits;
   readonly clock: Clock;
   readonly listener: PoolListener;
+  /** We were blind when we stopped: every target is probed anew before sight is told to be back. */
+  readonly blindBefore?: { readonly reason: SelfReason; readonly sinceMs: number };
 }
 
 /** How many targets new settings touched. */
@@ -57,6 +63,10 @@ export class EnginePool implements AsyncDisposable {
   private readonly clock: Clock;
   private readonly listener: PoolListener;
   private readonly threads: readonly ProbingThread[];
+  private readonly sight: SightWatch;
+  private canaries: readonly Canary[] = [];
+  /** The longest interval and time-out of all modules together, at the ordinary pace. Unit: ms. */
+  private longest = { intervalMs: 0, timeoutMs: 0 };
   /** The state of each row as the listener was last told. */
   private readonly told: State[] = [];
   /** Rows in the order of the ids of the estate's targets. */
@@ -64,12 +74,26 @@ export class EnginePool implements AsyncDisposable {
   private limits: Limits;
   private pace = 1;
 
-  constructor(columns: TargetColumns, { file, threads, limits, clock, listener }: PoolOptions) {
+  constructor(columns: TargetColumns, options: PoolOptions) {
+    const { file, threads, limits, clock, listener } = options;
     this.columns = columns;
     this.clock = clock;
     this.listener = listener;
     this.limits = share(limits, threads);
-    const start: WorkerStart = { memory: columns.memory, limits: this.limits };
+    const readings = new CanaryReadings();
+    this.sight = new SightWatch(columns, readings, clock, options.blindBefore, {
+      askCanaries: () =>
+        this.recheck(
+          this.canaries.map((canary) => canary.target),
+          0,
+        ),
+      sightChanged: (notice) => listener.sightChanged?.(notice),
+    });
+    const start: WorkerStart = {
+      memory: columns.memory,
+      canaries: readings.memory,
+      limits: this.limits,
+    };
     this.threads = Array.from({ length: threads }, (_, index) => {
       const spawn = () => new Worker(file, { workerData: start, name: `probing ${index}` });
       return new ProbingThread(spawn, clock, {
@@ -103,8 +127,15 @@ export class EnginePool implements AsyncDisposable {
    * and their place in the schedule; changed ones keep their state; new ones start as `restore` says; gone ones end as
    * `unknown`. Returns how many of each there were.
    */
-  watch({ estate }: Settings, limits: Limits, restore: Restore): WatchSummary {
+  watch({ estate, modules }: Settings, limits: Limits, restore: Restore): WatchSummary {
     const summary = { added: 0, removed: 0, changed: 0 };
+    this.canaries = estate.canaries ?? [];
+    const all = Array.from(modules.values());
+    this.longest = {
+      intervalMs: Math.max(0, ...all.map(({ intervalMs }) => intervalMs)),
+      timeoutMs: Math.max(0, ...all.map(({ timeoutMs }) => timeoutMs)),
+    };
+    this.watchSight();
     this.limits = share(limits, this.threads.length);
     const drop = new Map<ProbingThread, number[]>();
     for (let slot = 0; slot < this.columns.slotCount; slot++) {
@@ -138,6 +169,7 @@ export class EnginePool implements AsyncDisposable {
   setPace(pace: number): void {
     if (pace === this.pace) return;
     this.pace = pace;
+    this.watchSight();
     for (const thread of this.threads) this.assign(thread, [], []);
   }
 
@@ -173,7 +205,7 @@ export class EnginePool implements AsyncDisposable {
     for (let rank = 0; rank < this.ranked.length; rank++) {
       const slot = this.ranked[rank] ?? -1;
       const endedAtMs = lastRunAtMs[slot] ?? 0;
-      if (endedAtMs < sinceMs || success[slot] === NEVER) continue;
+      if (endedAtMs < sinceMs || success[slot] === NEVER || this.columns.isHiddenAt(slot)) continue;
       const bit = 1 << (rank & 7);
       if (success[slot] === 0) failing[rank >> 3] = (failing[rank >> 3] ?? 0) | bit;
       else if (endedAtMs - (durationMs[slot] ?? 0) >= sinceMs) {
@@ -185,6 +217,7 @@ export class EnginePool implements AsyncDisposable {
 
   /** Ends every probe and thread. What they had confirmed is told before it resolves. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.sight[Symbol.dispose]();
     await Promise.all(this.threads.map((thread) => thread[Symbol.asyncDispose]()));
   }
 
@@ -241,11 +274,25 @@ export class EnginePool implements AsyncDisposable {
     put: (ToWorker & { kind: 'assign' })['put'],
     drop: readonly number[],
   ): void {
-    thread.assign({ kind: 'assign', put, drop, limits: this.limits, pace: this.pace });
+    thread.assign({
+      kind: 'assign',
+      put,
+      drop,
+      limits: this.limits,
+      canaries: this.canaries,
+      pace: this.pace,
+    });
   }
 
-  private receive({ changes, counts, messages, samples }: FromWorker & { kind: 'batch' }): void {
-    for (const { kind, reason, latenessMs } of counts) {
+  private watchSight(): void {
+    this.sight.watch(this.canaries, this.longest.intervalMs * this.pace + this.longest.timeoutMs);
+  }
+
+  private receive(batch: FromWorker & { kind: 'batch' }): void {
+    const { changes, counts, messages, samples, suspects } = batch;
+    if (suspects.length > 0) this.sight.doubt();
+    for (const { kind, reason, isOverruled, latenessMs } of counts) {
+      this.sight.counted(reason, latenessMs.length, isOverruled);
       for (const late of latenessMs) this.listener.probed(kind, reason, late);
     }
     for (const [slot, message] of messages) this.columns.setMessage(slot, message);
@@ -273,10 +320,10 @@ export class EnginePool implements AsyncDisposable {
 
   private tellUntold(slot: number, target: Target): void {
     const from = this.told[slot] ?? 'unknown';
-    const to = this.columns.stateAt(slot);
+    const to = this.columns.confirmedAt(slot);
     if (from === to) return;
     this.told[slot] = to;
-    const reason = this.columns.reasonAt(slot);
+    const reason = this.columns.confirmedReasonAt(slot);
     const transition = {
       from,
       to,

@@ -1,6 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import { HotColumns } from '../core/columns.ts';
 import type { ProbeReport } from '../core/outcome.ts';
+import { CanaryReadings } from '../core/sight.ts';
 import { type Clock, repeat } from '../lib/clock.ts';
 import { unreachable } from '../lib/unreachable.ts';
 import { type Prober, ProberUnavailable } from '../probes/probe.ts';
@@ -11,6 +12,8 @@ import type { FromWorker, ProbeCounts, ToWorker, WorkerStart } from './worker-pr
 /** Changes go to the main thread at most this late, counts with them or this late. Unit: ms. */
 const CHANGES_EVERY_MS = 20;
 const COUNTS_EVERY_MS = 200;
+/** So many suspects of one batch are told: more would tell nothing new of what they share. */
+const MOST_SUSPECTS = 500;
 
 /**
  * A probing thread: an engine behind a port. Runs until told to stop. An error that it does not expect ends the
@@ -23,7 +26,9 @@ export function hostEngine(
   clock: Clock,
 ): void {
   const outbox = new Outbox(port, clock);
-  const engine = new Engine(new HotColumns(start.memory), start.limits, clock, outbox);
+  const columns = new HotColumns(start.memory);
+  const readings = new CanaryReadings(start.canaries);
+  const engine = new Engine(columns, readings, start.limits, clock, outbox);
   outbox.engine = engine;
   const modules = new ModuleSet(probers, clock);
   const extra = new Map<number, AbortController>();
@@ -109,6 +114,7 @@ class Outbox implements Disposable {
   private counts = new Map<string, ProbeCounts>();
   private messages = new Map<number, string>();
   private samples = new Map<number, ProbeReport['samples']>();
+  private suspects: number[] = [];
   private sentAtMs = 0;
 
   constructor(port: MessagePort, clock: Clock) {
@@ -125,11 +131,20 @@ class Outbox implements Disposable {
     this.changes.push(change);
   }
 
-  probed(kind: ProbeCounts['kind'], reason: ProbeCounts['reason'], latenessMs: number): void {
-    const key = reason === undefined ? kind : `${kind} ${reason}`;
-    const known = this.counts.get(key) ?? { kind, reason, latenessMs: [] };
+  probed(
+    kind: ProbeCounts['kind'],
+    reason: ProbeCounts['reason'],
+    latenessMs: number,
+    isOverruled: boolean,
+  ): void {
+    const key = reason === undefined ? kind : `${kind} ${reason} ${isOverruled}`;
+    const known = this.counts.get(key) ?? { kind, reason, isOverruled, latenessMs: [] };
     known.latenessMs.push(latenessMs);
     this.counts.set(key, known);
+  }
+
+  suspected(slot: number): void {
+    if (this.suspects.length < MOST_SUSPECTS) this.suspects.push(slot);
   }
 
   reasonChanged(slot: number, message: string): void {
@@ -147,16 +162,17 @@ class Outbox implements Disposable {
 
   private flush(): void {
     const isDue = this.clock.monotonicMs() - this.sentAtMs >= COUNTS_EVERY_MS;
-    if (this.changes.length > 0 || isDue) this.send();
+    if (this.changes.length > 0 || this.suspects.length > 0 || isDue) this.send();
   }
 
   send(): void {
     this.sentAtMs = this.clock.monotonicMs();
-    const { changes, messages, samples } = this;
+    const { changes, messages, samples, suspects } = this;
     const counts = Array.from(this.counts.values());
     const { inFlight, queued } = this.engine ?? { inFlight: 0, queued: 0 };
-    this.post({ kind: 'batch', changes, counts, messages, samples, inFlight, queued });
+    this.post({ kind: 'batch', changes, counts, messages, samples, suspects, inFlight, queued });
     this.changes = [];
+    this.suspects = [];
     this.counts.clear();
     this.messages = new Map();
     this.samples = new Map();

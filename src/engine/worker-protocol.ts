@@ -1,6 +1,6 @@
 import type { Outcome, ProbeReport } from '../core/outcome.ts';
 import type { AnyReason } from '../core/reason.ts';
-import type { Target } from '../estate/estate.ts';
+import type { Canary, Target } from '../estate/estate.ts';
 import type { ProbeRequest } from '../probes/probe.ts';
 import type { Limits, Module } from '../settings/settings.ts';
 import type { SlotChange } from './engine.ts';
@@ -12,6 +12,8 @@ import type { SlotChange } from './engine.ts';
 export interface WorkerStart {
   /** The columns' memory. */
   readonly memory: SharedArrayBuffer;
+  /** The canary readings' memory. */
+  readonly canaries: SharedArrayBuffer;
   readonly limits: Limits;
 }
 
@@ -30,6 +32,7 @@ export type ToWorker =
       readonly put: readonly { readonly slot: number; readonly target: Target }[];
       readonly drop: readonly number[];
       readonly limits: Limits;
+      readonly canaries: readonly Canary[];
       readonly pace: number;
     }
   /** Probes these rows' targets once more within that time; 0: at once, those that were not probed just now. */
@@ -52,6 +55,8 @@ export type ToWorker =
 export interface ProbeCounts {
   readonly kind: Outcome['kind'];
   readonly reason: AnyReason | undefined;
+  /** They saw failures that do not count. */
+  readonly isOverruled: boolean;
   /** How late each started. Unit: ms. */
   readonly latenessMs: number[];
 }
@@ -75,6 +80,8 @@ export type FromWorker =
       readonly counts: readonly ProbeCounts[];
       readonly messages: ReadonlyMap<number, string>;
       readonly samples: ReadonlyMap<number, ProbeReport['samples']>;
+      /** What began to fail; not more than is of use. */
+      readonly suspects: readonly number[];
       readonly inFlight: number;
       readonly queued: number;
     }

@@ -101,6 +101,7 @@ async function* renderPage(
   };
   const isFresh = (slot: number, target: Target): boolean =>
     columns.success[slot] !== NEVER &&
+    !columns.isHiddenAt(slot) &&
     nowMs - (columns.lastRunMonotonicMs[slot] ?? 0) <= STALE_AFTER_INTERVALS * source.intervalMsOf(target);
   const families = readersOf(columns, isFresh);
 

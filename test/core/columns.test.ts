@@ -59,6 +59,24 @@ describe('HotColumns', () => {
   });
 });
 
+describe('HotColumns while we are blind', () => {
+  test('hide what is known of a target until it has been probed since, and keep its health as it was', () => {
+    const columns = new TargetColumns();
+    const slot = columns.add(target('A'), { ...UNKNOWN_HEALTH, state: 'down', reason: 'host' }, 1_000, 0);
+    expect([columns.stateAt(slot), columns.sightedSinceMs]).toEqual(['down', 0]);
+    columns.goBlind('self-resolver');
+    columns.lastRunMonotonicMs[slot] = 2_000;
+    const other = new HotColumns(columns.memory);
+    expect([other.stateAt(slot), other.reasonAt(slot)]).toEqual(['unknown', 'self-resolver']);
+    expect([other.confirmedAt(slot), other.confirmedReasonAt(slot)]).toEqual(['down', 'host']);
+    expect(columns.healthAt(slot)).toMatchObject({ state: 'down', reason: 'host' });
+    columns.seeAgain(3_000);
+    expect(other.isHiddenAt(slot)).toBe(true);
+    columns.lastRunMonotonicMs[slot] = 3_000;
+    expect([other.stateAt(slot), other.reasonAt(slot)]).toEqual(['down', 'host']);
+  });
+});
+
 describe('TargetColumns', () => {
   test('give an emptied slot away only once it is released', () => {
     const columns = new TargetColumns();

@@ -6,6 +6,7 @@ import { STATES, UNKNOWN_HEALTH } from '../../src/core/health.ts';
 import { MEASUREMENTS } from '../../src/core/measurements.ts';
 import type { Target } from '../../src/estate/estate.ts';
 import { toTargetId } from '../../src/estate/ids.ts';
+import { systemClock } from '../../src/lib/clock.ts';
 import { TARGET_FAMILIES } from '../../src/metrics/catalogue.ts';
 import { makeTargetExposition } from '../../src/metrics/target-exposition.ts';
 import { makeTarget, type Verdict, writeVerdict } from './targets.ts';
@@ -35,6 +36,21 @@ const about = (page: string, id: string): string[] =>
 const names = (lines: readonly string[]): string[] => lines.map((line) => line.split('{')[0] ?? '').sort();
 
 describe('per-target series', () => {
+  test('say unknown, and nothing of probes, while we are blind and until the target was probed since', async () => {
+    const { columns, see, page } = watch([makeTarget('T1')], systemClock.monotonicMs);
+    see('T1', 'down', { reason: 'host' });
+    const seen = names(about(await page(), 'T1'));
+    expect(seen).toEqual(expect.arrayContaining(['probe_success', 'probe_failure_info']));
+    columns.goBlind('self-network');
+    const blind = about(await page(), 'T1');
+    expect(names(blind)).not.toEqual(expect.arrayContaining(['probe_success']));
+    expect(blind.find((line) => line.startsWith('kassavakt_target_state{'))).toMatch(/ 0$/);
+    columns.seeAgain(systemClock.monotonicMs());
+    expect(about(await page(), 'T1')).toEqual(blind);
+    see('T1', 'down', { reason: 'host' });
+    expect(names(about(await page(), 'T1'))).toEqual(seen);
+  });
+
   test('are what prom-client prints for the same data, order aside', async () => {
     const awkward = makeTarget('T"1\\', {
       store: 's1',
