@@ -5,6 +5,7 @@ import { addAck } from './cli/ack.ts';
 import { addCheck } from './cli/check.ts';
 import { type CliContext, type ExitCode, UsageError } from './cli/context.ts';
 import { addDemo } from './cli/demo.ts';
+import { addExplain } from './cli/explain.ts';
 import { addJournal } from './cli/journal.ts';
 import { addMaintenance } from './cli/maintenance.ts';
 import { addReplay } from './cli/replay.ts';
@@ -55,6 +56,7 @@ addSilence(program, cli);
 addMaintenance(program, cli);
 addReport(program, cli);
 addWhy(program, cli);
+addExplain(program, cli);
 addJournal(program, cli);
 addReplay(program, cli, probers);
 

@@ -32,7 +32,7 @@ export function makeLeafTable(
   for (const row of rows) {
     size++;
     for (const { name, seen, codes } of columns) {
-      const value = row[name];
+      const value = Object.hasOwn(row, name) ? row[name] : undefined;
       if (value === undefined || value === '') {
         codes.push(-1);
         continue;

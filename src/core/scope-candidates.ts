@@ -25,6 +25,8 @@ export interface Candidates {
 
 /** Fewer failures are no scope. */
 const FEWEST_DOWN = 2;
+/** Fewer failures do not make one say that everything fails, unless they are half of everything. */
+const FEWEST_OF_ALL = 20;
 /** A smaller share of a scope's known members is background, not a cause. */
 const LEAST_SHARE = 0.2;
 /** Counted in a dense array up to this many pairs of values; beyond, in a map. */
@@ -34,6 +36,16 @@ export function termsOf(candidates: Candidates, id: number): readonly Term[] {
   const labels = candidates.combinations[candidates.combination[id] ?? 0] ?? [];
   const values = [candidates.firstValue[id] ?? -1, candidates.secondValue[id] ?? -1];
   return labels.map((label, i) => ({ label, value: values[i] ?? -1 }));
+}
+
+/** By their labels, then by the values of those. */
+export function compareCandidates(candidates: Candidates, a: number, b: number): number {
+  const { combination, firstValue, secondValue } = candidates;
+  return (
+    (combination[a] ?? 0) - (combination[b] ?? 0) ||
+    (firstValue[a] ?? 0) - (firstValue[b] ?? 0) ||
+    (secondValue[a] ?? 0) - (secondValue[b] ?? 0)
+  );
 }
 
 /** Every scope with enough failures, but for conjunctions whose known members one of their labels names alone. */
@@ -94,8 +106,10 @@ class Draft implements Candidates {
   }
 
   countEverything(): void {
-    const id = this.add(-1, -1, this.downLeaves.length, this.upLeaves.length, 0);
-    this.ofDown.push(new Int32Array(this.downLeaves.length).fill(id));
+    const { length } = this.downLeaves;
+    const isEnough = length >= Math.min(FEWEST_OF_ALL, this.table.size / 2);
+    const id = isEnough ? this.add(-1, -1, length, this.upLeaves.length, 0) : -1;
+    this.ofDown.push(new Int32Array(length).fill(id));
     this.combinations.push([]);
   }
 

@@ -68,15 +68,17 @@ export class Scorer {
     const { cells, cellOf } = gather(model);
     const position = model.causes.length;
     const next = cells.map((cell) => ({ ...cell }));
-    const moves = new Int32Array(cells.length).fill(-1);
-    for (const leaf of this.membersOf(cause)) {
+    const isMoved = new Uint8Array(cells.length);
+    const members = this.membersOf(cause);
+    for (const leaf of members) isMoved[cellOf[leaf] ?? 0] = 1;
+    const moves = Int32Array.from(isMoved, (moved, from) =>
+      moved === 0
+        ? from
+        : next.push({ causes: [...(cells[from]?.causes ?? []), position], down: 0, up: 0 }) - 1,
+    );
+    for (const leaf of members) {
       const from = cellOf[leaf] ?? 0;
-      let to = moves[from] ?? -1;
-      if (to < 0) {
-        to = next.length;
-        moves[from] = to;
-        next.push({ causes: [...(cells[from]?.causes ?? []), position], down: 0, up: 0 });
-      }
+      const to = moves[from] ?? from;
       cellOf[leaf] = to;
       const [old, own] = [next[from], next[to]];
       if (old === undefined || own === undefined) continue;

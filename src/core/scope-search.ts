@@ -3,6 +3,8 @@ import type { Tally } from './scope-tally.ts';
 
 /** A model is better than another from this difference on. Unit: nats. */
 const BETTER = 0.01;
+/** Sums of the same numbers in another order differ by less. Unit: nats. */
+const SAME_SCORE = 1e-6;
 const MOST_CAUSES = 64;
 const ROUNDS = 6;
 /** What a change may cost at first, in the hope that it makes other causes needless. Unit: nats. */
@@ -29,11 +31,11 @@ function grow(scorer: Scorer, tally: Tally, start: PlacedModel, first: readonly 
   let list = first;
   while (model.causes.length < MOST_CAUSES) {
     let best: number | undefined;
-    let bestScore = model.score + BETTER;
+    let toBeat = model.score + BETTER;
     for (const candidate of list) {
       const { score } = scorer.extend(model, candidate);
-      if (score <= bestScore) continue;
-      [best, bestScore] = [candidate, score];
+      if (score <= toBeat) continue;
+      [best, toBeat] = [candidate, score + SAME_SCORE];
     }
     if (best === undefined) break;
     const next = scorer.with(model, best);
@@ -97,12 +99,18 @@ function follow(
   return grow(scorer, tally, placed, tally.shortlist(placed, 0));
 }
 
-/** Takes out causes as long as the model is better without. */
+/** Takes out causes that have leaves in common with the last one, as long as the model is better without. */
 function prune(scorer: Scorer, start: Model): Model {
+  const last = start.causes.length - 1;
+  const beside = new Set<number>([start.causes[last] ?? -1]);
+  for (const { causes } of start.cells) {
+    if (causes.includes(last)) for (const position of causes) beside.add(start.causes[position] ?? -1);
+  }
   let model = start;
   for (;;) {
     let best: Model | undefined;
     for (const cause of model.causes) {
+      if (!beside.has(cause)) continue;
       const next = scorer.without(model, [cause]);
       if (next.score > (best ?? model).score + BETTER) best = next;
     }

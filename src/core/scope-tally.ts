@@ -1,4 +1,4 @@
-import type { Candidates } from './scope-candidates.ts';
+import { type Candidates, compareCandidates } from './scope-candidates.ts';
 import { failureRate, type PlacedModel, priceOf, type Scorer } from './scope-model.ts';
 
 /** So many of the likeliest scopes are weighed exactly. */
@@ -13,6 +13,8 @@ export interface Counts {
   readonly rest: Float64Array;
 }
 
+/** Sums of the same numbers in another order differ by less. Unit: nats. */
+const SAME_GAIN = 1e-6;
 /** A leaf whose failure is about as likely as before is not counted anew. */
 const NEGLIGIBLE = 0.05;
 
@@ -150,10 +152,10 @@ export class Tally {
       if (news * surprise + weight - (price[id] ?? 0) <= least || taken.has(id)) continue;
       const gain = this.estimate(id, news, old, weight, surprise);
       if (gain <= least) continue;
-      found.push({ id, gain });
-      if (found.length >= 2 * SHORTLIST) least = keepBest(found);
+      found.push({ id, gain: Math.round(gain / SAME_GAIN) * SAME_GAIN });
+      if (found.length >= 2 * SHORTLIST) least = keepBest(this.candidates, found);
     }
-    keepBest(found);
+    keepBest(this.candidates, found);
     return found.map(({ id }) => id);
   }
 
@@ -176,9 +178,9 @@ function oddsOf(model: PlacedModel): readonly number[] {
   );
 }
 
-/** Returns the gain that the next must exceed. */
-function keepBest(found: Estimate[]): number {
-  found.sort((a, b) => b.gain - a.gain || a.id - b.id);
+/** Returns the gain that the next must exceed. Which comes first of equals does not hang on the order of the leaves. */
+function keepBest(candidates: Candidates, found: Estimate[]): number {
+  found.sort((a, b) => b.gain - a.gain || compareCandidates(candidates, a.id, b.id));
   found.length = Math.min(found.length, SHORTLIST);
   return found.at(-1)?.gain ?? 0;
 }
