@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 import { type Monitor, type MonitorOptions, type StartMonitor, UsageError } from './cli/context.ts';
 import { Board } from './core/board.ts';
 import { TargetColumns } from './core/columns.ts';
-import type { JournalEvent } from './core/events.ts';
+import type { EventDraft, JournalEvent } from './core/events.ts';
 import { restoreHealth } from './core/health.ts';
 import type { Outlook } from './core/outlook.ts';
 import { childrenOf } from './estate/dependencies.ts';
@@ -24,9 +24,10 @@ import { attachSocketFeed } from './feed/socket-feed.ts';
 import { makeSseHandler } from './feed/sse.ts';
 import { createApp } from './http/app.ts';
 import { listen, makeServer, urlOf } from './http/listening-server.ts';
-import type { Readiness } from './http/app-context.ts';
+import type { Readiness, ReloadSummary } from './http/app-context.ts';
 import { makeAuthenticator } from './http/auth.ts';
-import { JOURNAL_FILE, JournalDamaged } from './journal/journal.ts';
+import { JOURNAL_FILE, JournalDamaged, JournalUnavailable } from './journal/journal.ts';
+import { noteOutlook, outlookInForce } from './journal/outlook-codec.ts';
 import { setAside } from './journal/set-aside.ts';
 import { SqliteJournal } from './journal/sqlite-journal.ts';
 import type { Clock } from './lib/clock.ts';
@@ -152,6 +153,7 @@ async function assemble(
     threads: settings.limits.threads ?? Math.max(1, availableParallelism() - 1),
     limits: boundsOf(settings, log),
     clock,
+    ...(board.sight === undefined ? {} : { blindBefore: board.sight }),
     listener: {
       changed: (change) => {
         ledger.recordChange(change);
@@ -160,6 +162,11 @@ async function assemble(
           engine.recheck(children, RECHECK_WITHIN_MS);
       },
       probed: (kind, reason, latenessMs) => metrics.recordProbe(kind, reason, latenessMs),
+      sightChanged: ({ isBlind, ...seen }) => {
+        log.warn({ event: 'sight.changed', isBlind, ...seen }, 'whether the monitor itself can see changed');
+        const kind = isBlind ? 'monitor-blinded' : 'monitor-recovered';
+        ledger.record({ atMs: clock.nowMs(), kind, ...seen });
+      },
       threadLost: (error) =>
         log.error(
           { event: 'engine.thread-lost', err: error },
@@ -168,7 +175,7 @@ async function assemble(
     },
   });
   stack.use(engine);
-  await engine.open(settings);
+  const [hash] = await Promise.all([keepOutlook(journal, outlook(), log), engine.open(settings)]);
   const calm = stack.use(new CalmMode(clock, (pace) => engine.setPace(pace)));
 
   const source = {
@@ -208,15 +215,9 @@ async function assemble(
     }
     settings = { ...loaded.value, listen, dataDir };
     calendar.setPlans(settings.maintenance);
+    const hash = await keepOutlook(journal, outlook(), log);
     const summary = watch();
-    ledger.record({
-      atMs: clock.nowMs(),
-      kind: 'config-reloaded',
-      message: `The configuration was reloaded: ${settings.estate.targets.size} targets in ${settings.estate.stores.size} stores.`,
-      targetsAdded: summary.added,
-      targetsRemoved: summary.removed,
-      targetsChanged: summary.changed,
-    });
+    ledger.record(configInForce('The configuration was reloaded', settings, summary, hash, clock));
     log.info({ event: 'config.reloaded', ...summary }, 'the configuration was reloaded');
     return ok(summary);
   });
@@ -249,8 +250,16 @@ async function assemble(
   stack.use(attachSocketFeed(server, hub, authenticator.admit));
   await listen(server, settings.listen);
 
-  watch();
   for (const draft of owed) ledger.recordOwed(draft);
+  if (hash !== outlookInForce(heads)) {
+    const summary = {
+      added: journal.lastSeq === 0 ? settings.estate.targets.size : 0,
+      removed: 0,
+      changed: 0,
+    };
+    ledger.record(configInForce('The monitor started', settings, summary, hash, clock));
+  }
+  watch();
   calendar.setPlans(settings.maintenance);
   for (const head of heads) endWhatIsGone(head, settings, ledger, clock);
   endWhatNobodyHolds(board, outages, ledger, clock);
@@ -284,6 +293,40 @@ async function openJournal(dataDir: string, clock: Clock, log: Logger): Promise<
     );
     return SqliteJournal.open(path);
   }
+}
+
+/** The hash by which the journal keeps `outlook`; undefined when it cannot at present: a replay then needs a configuration. */
+async function keepOutlook(
+  journal: SqliteJournal,
+  outlook: Outlook,
+  log: Logger,
+): Promise<string | undefined> {
+  try {
+    return await noteOutlook(journal, outlook);
+  } catch (error) {
+    if (!(error instanceof JournalUnavailable)) throw error;
+    log.warn({ event: 'journal.outlook-not-kept', err: error }, 'the journal cannot keep the configuration');
+    return undefined;
+  }
+}
+
+/** What is watched from here on. */
+function configInForce(
+  what: string,
+  { estate: { targets, stores } }: Settings,
+  { added, removed, changed }: ReloadSummary,
+  hash: string | undefined,
+  clock: Clock,
+): EventDraft {
+  return {
+    atMs: clock.nowMs(),
+    kind: 'config-reloaded',
+    message: `${what}: ${targets.size} targets in ${stores.size} stores.`,
+    targetsAdded: added,
+    targetsRemoved: removed,
+    targetsChanged: changed,
+    ...(hash === undefined ? {} : { outlook: hash }),
+  };
 }
 
 /** A target starts in the state last announced of it. */

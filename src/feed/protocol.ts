@@ -101,13 +101,9 @@ function copyPart(to: Record<string, unknown>, key: string, part: unknown): void
   }
 }
 
-/**
- * Whether `event` passes `filter`. Events about no place (`config-reloaded`) pass every place filter; what is kept
- * only for replays is for nobody who did not ask for it.
- */
+/** Whether `event` passes `filter`. Events about no place (`config-reloaded`) pass every place filter. */
 export function isWanted(event: JournalEvent, filter: FeedFilter): boolean {
-  if (filter.kinds === undefined ? event.kind === 'evidence-gathered' : !filter.kinds.includes(event.kind))
-    return false;
+  if (filter.kinds !== undefined && !filter.kinds.includes(event.kind)) return false;
   if ('incident' in event && !isSevereEnough(event.incident, filter)) return false;
   const isOfPlace = 'store' in event || 'chain' in event || 'target' in event || 'incident' in event;
   return !isOfPlace || isPlaceWanted(event, filter);

@@ -130,10 +130,8 @@ describe('contract: commands and exit codes (0 yes, 1 no, 2 usage or configurati
     const event = await watch.line((line) => JSON.parse(line) as Record<string, unknown>);
     expect(event).toMatchObject({
       seq: 1,
-      kind: 'target-state-changed',
-      target: 'T0',
-      from: 'unknown',
-      to: 'up',
+      kind: 'config-reloaded',
+      message: expect.stringContaining('started'),
     });
     expect(await watch.end('SIGINT')).toBe(0);
     expect(watch.complaints).toEqual([]);

@@ -40,11 +40,10 @@ if (disk === undefined) skipSuite('a full disk', 'only root may mount a small on
       return Number(new RegExp(`^${name} (\\S+)`, 'm').exec(text)?.[1]);
     };
     const events = async () => (await getJson<Page>(`${serve.url}/api/v1/events?since=0&limit=1000`)).events;
-    const downs = async () => (await events()).filter(({ to }) => to === 'down').length;
+    const changes = async (state: string) =>
+      (await events()).filter(({ kind, to }) => kind === 'target-state-changed' && to === state).length;
 
-    await until(async () =>
-      (await events()).filter(({ to }) => to === 'up').length === 8 ? true : undefined,
-    );
+    await until(async () => ((await changes('up')) === 8 ? true : undefined));
     expect((await ready()).status).toBe(200);
 
     small.fill();
@@ -61,7 +60,7 @@ if (disk === undefined) skipSuite('a full disk', 'only root may mount a small on
 
     small.empty();
     await until(async () => ((await ready()).status === 200 ? true : undefined));
-    await until(async () => ((await downs()) === 8 ? true : undefined));
+    await until(async () => ((await changes('down')) === 8 ? true : undefined));
     expect(await metric('kassavakt_journal_writable')).toBe(1);
     expect((await events()).map(({ seq }) => seq)).toEqual((await events()).map((_, i) => i + 1));
     expect(await serve.end('SIGTERM')).toBe(0);
