@@ -22,7 +22,8 @@ export interface Cause {
   readonly confidence: number;
 }
 
-/** So many failures of a kind are looked at together; fewer are each their own, or their store's. */
+/** So many failures of a kind are looked at together. A scope of fewer is believed only when all of it fails. */
+const FEWEST_TOGETHER = 2;
 const FEWEST_SHARED = 3;
 /** So much of a store's targets of a kind, at least, are the store. */
 const STORE_SHARE = 0.5;
@@ -50,12 +51,13 @@ export class CauseFinder {
   find(failing: ReadonlySet<TargetId>, verdictOf: (id: TargetId) => Verdict): readonly Cause[] {
     const causes: Cause[] = [];
     const left: Target[] = [];
-    const targets = Array.from(failing, (id) => this.estate.targets.get(id)).filter(
-      (found) => found !== undefined,
-    );
+    const targets = Array.from(failing)
+      .sort()
+      .map((id) => this.estate.targets.get(id))
+      .filter((found) => found !== undefined);
     for (const [kind, own] of Map.groupBy(targets, (target) => target.kind)) {
       const explained = new Set<Target>();
-      if (own.length >= FEWEST_SHARED) {
+      if (own.length >= FEWEST_TOGETHER) {
         for (const cause of this.findShared(kind, failing, verdictOf, explained)) addCause(causes, cause);
       }
       for (const target of own) if (!explained.has(target)) left.push(target);
@@ -84,6 +86,7 @@ export class CauseFinder {
       states[leaf] = failing.has(id) ? LEAF_DOWN : verdictOf(id);
     const causes: Cause[] = [];
     for (const explanation of localise(table, states)) {
+      if (explanation.down < FEWEST_SHARED && explanation.down < explanation.members) continue;
       const own: TargetId[] = [];
       for (const leaf of explanation.leaves) {
         const target = targets[leaf];
@@ -220,7 +223,8 @@ export function isSameScope(a: readonly Labels[], b: readonly Labels[]): boolean
   return b.some((scope) => keys.has(scopeKey(scope)));
 }
 
-function valueOf({ store, labels }: Target, name: string): string | undefined {
+/** What a scope's label says of a target; undefined when nothing. */
+export function valueOf({ store, labels }: Target, name: string): string | undefined {
   return name === 'store' ? (store ?? labels['store']) : labels[name];
 }
 

@@ -1,16 +1,18 @@
+import { childrenOf } from '../estate/dependencies.ts';
 import type { Target } from '../estate/estate.ts';
 import type { IncidentId, StoreId, TargetId } from '../estate/ids.ts';
-import { type Cause, type CauseFinder, isInScope, isSameScope, type Verdict } from './causes.ts';
-import type { EventDraft, Incident, IncidentAcknowledged, MethodState } from './events.ts';
+import { type Cause, isSameScope, type Verdict } from './causes.ts';
+import type { Incident, IncidentAcknowledged, IncidentChanged } from './events.ts';
 import {
   beginLife,
   isAlone,
+  isHushed,
   isOfScope,
   isTail,
   type Life,
   placeOf,
   quietMs,
-  relapse,
+  reopen,
   restore,
   reviveLife,
   type SavedLife,
@@ -18,104 +20,98 @@ import {
   strike,
   type Turn,
 } from './incident-life.ts';
-import { storesOf, weigh, worseOf } from './incident-weight.ts';
-import { evidenceOf, titleOf } from './incident-words.ts';
-import type { Outlook } from './outlook.ts';
-import type { AnyReason } from './reason.ts';
+import type { BookContext } from './book-context.ts';
+import { describeLife } from './describe-life.ts';
+import { storesOf } from './incident-weight.ts';
+import { holderOf, isNear, partsOf } from './kin.ts';
+import { compareAges, LivesByScope } from './lives-by-scope.ts';
+import { PastLives } from './past-lives.ts';
+import { Timetable } from './timetable.ts';
 
-/** A target that is down. */
-export interface Failure {
-  readonly sinceMs: number;
-  readonly reason: AnyReason;
-  /** The open incident that it is part of. */
-  incident?: IncidentId;
-  /** What it hangs on, which is down. */
-  parent?: TargetId;
-}
-
-/** What the book of incidents takes from the fold that owns it. */
-export interface BookContext {
-  readonly outlook: Outlook;
-  readonly finder: CauseFinder;
-  readonly failureOf: (id: TargetId) => Failure | undefined;
-  readonly methodState: (store: StoreId, method: string) => MethodState | undefined;
-  readonly storesServedBy: (target: TargetId) => Iterable<StoreId>;
-  /** To be journalled and announced. */
-  readonly emit: (draft: EventDraft) => void;
-}
+/** So soon after it was told of, that an incident becomes worse is told only when it becomes critical. Unit: ms. */
+const SPREAD_MS = 60_000;
+/** Beside opening and end, so many updates of an incident are told. The last is kept for its becoming critical. */
+const MOST_UPDATES = 2;
 
 export interface SavedBook {
   readonly open: readonly SavedLife[];
   readonly closed: readonly SavedLife[];
 }
 
-/** Failures that began so close are one outage, when one scope holds both. Unit: ms. */
-const SAME_ONSET_MS = 600_000;
-/** Beside opening and end, so many updates of an incident are told. The last is kept for its becoming critical. */
-const MOST_UPDATES = 2;
-
 /** The incidents that are open, and those that may open again: their scopes, their lives, and what is told of them. */
 export class IncidentBook {
   /** Replaced with each configuration. */
   context: BookContext;
   private readonly open = new Map<IncidentId, Life>();
-  private closed: Life[] = [];
-  /** Lives by what finds them: those about one target by it, and the others. Made anew when scopes changed. */
-  private index: { readonly alone: ReadonlyMap<string, Life>; readonly wide: readonly Life[] } | undefined;
-  /** Changed since they were described last. */
-  private readonly stale = new Set<Life>();
+  private readonly past = new PastLives();
+  private readonly index = new LivesByScope();
+  /** When to look whether an incident is over. */
+  private readonly dues = new Timetable<IncidentId>();
+  /** As they were described last to who asked; absent once they have changed. Never part of the fold. */
+  private readonly views = new Map<Life, Incident>();
+  /** What this moment means for lives, to be told at its end. */
+  private readonly turns = new Map<Life, Turn>();
 
   constructor(context: BookContext) {
     this.context = context;
   }
 
   save(): SavedBook {
-    return { open: Array.from(this.open.values(), saveLife), closed: this.closed.map(saveLife) };
+    return {
+      open: Array.from(this.open.values(), saveLife),
+      closed: Array.from(this.past.all(), saveLife),
+    };
   }
 
   restore({ open, closed }: SavedBook): void {
-    for (const life of open) this.open.set(life.incident.id, reviveLife(life));
-    this.closed = closed.map(reviveLife);
-  }
-
-  lives(): Iterable<Life> {
-    return this.open.values();
+    for (const saved of open) this.enter(reviveLife(saved));
+    for (const saved of closed) this.past.add(reviveLife(saved));
   }
 
   lifeOfId(id: IncidentId): Life | undefined {
     return this.open.get(id);
   }
 
+  /** When to look next whether an incident is over. Epoch ms. */
+  get dueMs(): number | undefined {
+    return this.dues.first()?.atMs;
+  }
+
   /** As they stand at `atMs`, oldest first. */
   incidents(atMs: number): readonly Incident[] {
-    return Array.from(this.open.values(), (life) => {
-      if (this.stale.has(life)) this.describe(life, atMs);
-      return life.incident;
-    });
+    return Array.from(this.open.values())
+      .sort(compareAges)
+      .map((life) => {
+        const view = this.views.get(life) ?? describeLife(life, this.storesOf(life), this.context, atMs);
+        this.views.set(life, view);
+        return view;
+      });
   }
 
   /** The open incident that a target which fails now belongs to by its scope. */
   lifeOf(target: Target): Life | undefined {
-    this.index ??= this.makeIndex();
-    return this.index.alone.get(target.id) ?? this.index.wide.find((life) => isOfScope(life, target));
+    return this.index.find(target);
   }
 
   /** `id` fails and belongs to `life`. */
   join(life: Life, id: TargetId, atMs: number): void {
-    if (this.put(life, id)) this.turned(life, strike(life, id), atMs);
+    this.put(life, id, atMs);
+    this.sink(life, [id], atMs);
   }
 
   /** `id`, part of an incident until now, is well again or gone. */
   restored(incident: IncidentId, id: TargetId, atMs: number): void {
     const life = this.open.get(incident);
-    if (life !== undefined) this.turned(life, restore(life, id, atMs, this.context.outlook.timing), atMs);
+    if (life !== undefined) this.turned(life, restore(life, id, atMs, this.context.outlook.timing));
   }
 
   /** `id` is down because `parent` is: it is told of with the parent's incident, if there is one. */
-  putBehind(parent: TargetId, id: TargetId): void {
+  putBehind(parent: TargetId, id: TargetId, atMs: number): void {
     const above = this.context.failureOf(parent)?.incident;
     const life = above === undefined ? undefined : this.open.get(above);
-    if (life !== undefined) this.put(life, id);
+    if (life === undefined) return;
+    this.put(life, id, atMs);
+    this.sink(life, [id], atMs);
   }
 
   /** `id` no longer hangs on something that is down. */
@@ -123,22 +119,47 @@ export class IncidentBook {
     const life = this.open.get(incident);
     if (life === undefined) return;
     life.behind.delete(id);
-    this.stale.add(life);
+    this.views.delete(life);
   }
 
-  /** Makes `cause` part of an incident, open or lately resolved, or opens one. `roots`: those of it not held back. */
-  assign(cause: Cause, roots: readonly TargetId[], atMs: number): void {
-    const onsetMs = this.onsetOf(roots, atMs);
+  /** Tells what a moment meant for the lives that it changed, now that all of the moment is in. */
+  tellTurns(atMs: number): void {
+    for (const life of Array.from(this.turns.keys()).sort(compareAges)) {
+      const isRecovering = life.incident.state === 'recovering';
+      if (this.turns.get(life) === 'recovering') {
+        if (!isRecovering || life.symptoms.size === 0) continue;
+        life.isRecoveryTold = true;
+      }
+      this.tell(life, 'turn', atMs);
+    }
+    this.turns.clear();
+  }
+
+  /** Past incidents that cannot open again any more. */
+  forget(atMs: number): void {
+    this.past.forget(atMs);
+  }
+
+  /** What is down in incidents about one target alone that began at about `onsetMs`: they may be parts of something. */
+  aloneNear(onsetMs: number): readonly TargetId[] {
+    const near = this.open.values().filter((life) => isAlone(life) && isNear(life, onsetMs));
+    return near.flatMap(({ symptoms }) => symptoms).toArray();
+  }
+
+  /** Makes `cause` part of an incident, open or lately resolved, or opens one. */
+  assign(cause: Cause, atMs: number): void {
+    const onsetMs = this.onsetOf(cause.failing, atMs);
     const grown = this.widened(cause, onsetMs, atMs);
     if (grown !== undefined) {
-      this.fill(grown.life, cause);
+      this.fill(grown.life, cause, atMs);
       if (grown.isNewScope) this.tell(grown.life, 'scope', atMs);
       return;
     }
-    const life = this.reopened(cause, roots, atMs) ?? beginLife(cause, onsetMs);
-    this.open.set(life.incident.id, life);
-    this.index = undefined;
-    this.fill(life, cause);
+    const past = this.past.take(cause, atMs);
+    if (past !== undefined) reopen(past);
+    const life = past ?? beginLife(cause, onsetMs, (id) => this.open.has(id) || this.past.has(id));
+    this.enter(life);
+    this.fill(life, cause, atMs);
     this.announce(life, 'incident-opened', atMs);
   }
 
@@ -150,22 +171,30 @@ export class IncidentBook {
   }
 
   /**
-   * All of `life` has been quiet for long enough: it is resolved, or its scope is narrower by now. The result is a
-   * small rest of failures that are something of their own from here on.
+   * The incident that is due has been quiet for long enough: it is resolved, or its scope is narrower by now. The
+   * result is a small rest of failures that are something of their own from here on.
    */
-  conclude(life: Life, verdictOf: (id: TargetId) => Verdict, atMs: number): readonly TargetId[] {
-    life.quietAtMs = undefined;
-    if (isTail(life)) {
+  conclude(verdictOf: (id: TargetId) => Verdict, atMs: number): readonly TargetId[] {
+    const id = this.dues.first()?.key;
+    const life = id === undefined ? undefined : this.open.get(id);
+    if (life === undefined) return [];
+    this.setQuiet(life, undefined);
+    this.handOver(life, atMs);
+    const causes = life.symptoms.size === 0 ? [] : this.context.finder.find(life.symptoms, verdictOf);
+    const isStillSame = causes.some(({ scopes }) => isSameScope(scopes, life.scopes));
+    if (causes.length === 0 || (life.isLingering && isTail(life) && !isStillSame)) {
       const rest = Array.from(life.symptoms);
       this.empty(life);
       this.resolve(life, atMs);
       return rest;
     }
-    const [cause, ...others] = this.context.finder.find(life.symptoms, verdictOf);
-    if (cause === undefined || others.length > 0 || isSameScope(cause.scopes, life.scopes)) return [];
-    this.index = undefined;
-    life.scopes = cause.scopes;
-    life.size = cause.size;
+    if (isTail(life) && !life.isLingering) {
+      life.isLingering = true;
+      this.setQuiet(life, atMs + this.context.outlook.timing.quietLongestMs);
+    }
+    const [cause, ...others] = causes;
+    if (cause === undefined || others.length > 0 || isStillSame) return [];
+    this.rescope(life, cause.scopes);
     life.confidence = cause.confidence;
     this.tell(life, 'scope', atMs);
     return [];
@@ -174,6 +203,7 @@ export class IncidentBook {
   /** Payment methods changed in `stores`: an incident there may have become worse. */
   reweigh(stores: ReadonlySet<StoreId>, atMs: number): void {
     for (const life of this.open.values()) {
+      if (life.updates >= MOST_UPDATES || life.incident.severity === 'critical') continue;
       if (!stores.isDisjointFrom(this.storesOf(life))) this.tell(life, 'severity', atMs);
     }
   }
@@ -182,7 +212,8 @@ export class IncidentBook {
   postpone(atMs: number): void {
     for (const life of this.open.values()) {
       if (life.quietAtMs === undefined) continue;
-      life.quietAtMs = Math.max(life.quietAtMs, atMs + quietMs(life, this.context.outlook.timing));
+      const { timing } = this.context.outlook;
+      this.setQuiet(life, Math.max(life.quietAtMs, atMs + quietMs(life, timing)));
     }
   }
 
@@ -190,6 +221,7 @@ export class IncidentBook {
     const life = this.open.get(incident.id);
     if (life === undefined) return;
     const { acknowledgement: _before, ...rest } = life.incident;
+    this.views.delete(life);
     life.incident = isWithdrawn ? rest : { ...rest, acknowledgement };
   }
 
@@ -199,84 +231,100 @@ export class IncidentBook {
     onsetMs: number,
     atMs: number,
   ): { readonly life: Life; readonly isNewScope: boolean } | undefined {
-    const lives = Array.from(this.open.values());
-    const near = lives.filter(({ incident }) => Math.abs(onsetMs - incident.openedAtMs) <= SAME_ONSET_MS);
-    const holder =
-      lives.find((life) => isSameScope(life.scopes, cause.scopes)) ??
-      near.find((life) => !isAlone(life) && this.isWithin(cause.failing, life.scopes));
+    const { estate } = this.context.outlook;
+    const holder = this.index.same(cause.scopes) ?? holderOf(cause, onsetMs, this.index, estate);
     if (holder !== undefined) {
       this.takeOn(holder, holder.scopes, cause);
       return { life: holder, isNewScope: false };
     }
-    const [oldest, ...others] = near.filter(({ struck }) => this.isWithin(struck, cause.scopes));
+    const [oldest, ...others] = partsOf(cause, onsetMs, this.open.values(), estate);
     if (oldest === undefined) return undefined;
     for (const other of others) this.merge(other, oldest, atMs);
     this.takeOn(oldest, cause.scopes, cause);
     return { life: oldest, isNewScope: true };
   }
 
-  private makeIndex(): NonNullable<IncidentBook['index']> {
-    const lives = Array.from(this.open.values());
-    const alone = new Map(lives.filter(isAlone).map((life) => [life.scopes[0]?.['target'] ?? '', life]));
-    return { alone, wide: lives.filter((life) => !isAlone(life)) };
-  }
-
   private takeOn(life: Life, scopes: Life['scopes'], { kinds, confidence }: Cause): void {
-    this.index = undefined;
-    life.scopes = scopes;
+    this.rescope(life, scopes);
     life.kinds = life.kinds.union(kinds);
-    life.size = this.context.finder.sizeOf(scopes[0] ?? {}, life.kinds);
     life.confidence = Math.min(life.confidence, confidence);
   }
 
-  private isWithin(ids: Iterable<TargetId>, scopes: Life['scopes']): boolean {
-    const { targets } = this.context.outlook.estate;
-    for (const id of ids) {
-      const target = targets.get(id);
-      if (target === undefined || !scopes.some((scope) => isInScope(target, scope))) return false;
-    }
-    return true;
+  private rescope(life: Life, scopes: Life['scopes']): void {
+    this.index.remove(life);
+    life.scopes = scopes;
+    this.index.add(life);
   }
 
   private merge(from: Life, into: Life, atMs: number): void {
     const members = [...from.symptoms, ...from.behind];
     this.empty(from);
-    for (const id of members) this.put(into, id);
+    for (const id of members) this.put(into, id, atMs);
     from.incident = { ...from.incident, mergedInto: into.incident.id };
     this.resolve(from, atMs);
   }
 
-  /** The incident, resolved a short time ago, that `cause` is again. */
-  private reopened(cause: Cause, roots: readonly TargetId[], atMs: number): Life | undefined {
-    this.closed = this.closed.filter(({ reopenUntilMs }) => reopenUntilMs >= atMs);
-    const life = this.closed.find(({ scopes, struck, incident, peak }) => {
-      if (incident.mergedInto !== undefined) return false;
-      if (isSameScope(scopes, cause.scopes)) return true;
-      const known = roots.filter((id) => struck.has(id)).length;
-      return known * 2 >= roots.length && known >= Math.max(1, peak / 10);
-    });
-    if (life === undefined) return undefined;
-    this.closed = this.closed.filter((other) => other !== life);
-    const { resolvedAtMs: _resolvedAtMs, ...incident } = life.incident;
-    life.incident = { ...incident, state: 'open' };
-    life.quietAtMs = undefined;
-    relapse(life);
-    return life;
+  /** What is left of an incident that is nearly over, and part of another by what it is, goes there. */
+  private handOver(life: Life, atMs: number): void {
+    if (isAlone(life)) return;
+    const { targets } = this.context.outlook.estate;
+    for (const id of Array.from(life.symptoms)) {
+      const target = targets.get(id);
+      const other =
+        target && this.index.near(target).find((each) => each !== life && isOfScope(each, target));
+      if (other === undefined) continue;
+      life.symptoms.delete(id);
+      this.put(other, id, atMs);
+    }
   }
 
-  private fill(life: Life, { failing }: Cause): void {
-    for (const id of failing) this.put(life, id);
+  private enter(life: Life): void {
+    this.open.set(life.incident.id, life);
+    this.index.add(life);
+    this.setQuiet(life, life.quietAtMs);
   }
 
-  /** Whether `id` is a symptom of its own now: what hangs on something that is down is not. */
-  private put(life: Life, id: TargetId): boolean {
+  private setQuiet(life: Life, quietAtMs: number | undefined): void {
+    life.quietAtMs = quietAtMs;
+    this.dues.set(life.incident.id, quietAtMs);
+  }
+
+  private fill(life: Life, { failing }: Cause, atMs: number): void {
+    for (const id of failing) this.put(life, id, atMs);
+    this.sink(life, failing, atMs);
+  }
+
+  /** `id` is part of `life`: as a symptom, or as what is down because of one. With it what is down because of it. */
+  private put(life: Life, id: TargetId, atMs: number): void {
     const failure = this.context.failureOf(id);
-    if (failure === undefined) return false;
+    if (failure === undefined) return;
     failure.incident = life.incident.id;
-    this.stale.add(life);
-    if (failure.parent === undefined) strike(life, id);
-    else life.behind.add(id);
-    return failure.parent === undefined;
+    this.views.delete(life);
+    if (failure.parent !== undefined) {
+      life.behind.add(id);
+      return;
+    }
+    this.turned(life, strike(life, id, atMs, this.context.outlook.timing));
+    for (const child of this.context.behind(id)) {
+      const own = this.context.failureOf(child);
+      if (own === undefined || own.incident !== undefined) continue;
+      own.incident = life.incident.id;
+      life.behind.add(child);
+    }
+  }
+
+  /** Symptoms of `life` that hang on `parents`, which were confirmed down after them, are so because of those. */
+  private sink(life: Life, parents: readonly TargetId[], atMs: number): void {
+    const { estate } = this.context.outlook;
+    for (const parent of parents) {
+      for (const id of childrenOf(estate).get(parent) ?? []) {
+        const target = life.symptoms.has(id) ? estate.targets.get(id) : undefined;
+        if (target === undefined || !this.context.hang(target)) continue;
+        life.symptoms.delete(id);
+        this.put(life, id, atMs);
+        this.sink(life, [id], atMs);
+      }
+    }
   }
 
   private empty({ symptoms, behind }: Life): void {
@@ -285,93 +333,64 @@ export class IncidentBook {
     behind.clear();
   }
 
-  private turned(life: Life, turn: Turn, atMs: number): void {
+  private turned(life: Life, turn: Turn): void {
     if (life.quietAtMs === undefined && life.incident.state === 'recovering') {
       life.incident = { ...life.incident, state: 'open' };
     }
-    this.stale.add(life);
-    if (turn !== 'none') this.tell(life, turn, atMs);
+    this.dues.set(life.incident.id, life.quietAtMs);
+    this.views.delete(life);
+    if (turn !== 'none') this.turns.set(life, turn);
   }
 
   private resolve(life: Life, atMs: number): void {
     this.empty(life);
     this.open.delete(life.incident.id);
-    this.index = undefined;
-    this.stale.delete(life);
-    life.incident = { ...life.incident, state: 'resolved', resolvedAtMs: atMs, targetsDown: 0 };
+    this.index.remove(life);
+    this.setQuiet(life, undefined);
+    this.views.delete(life);
+    this.turns.delete(life);
+    const { title } = life.widest;
+    life.incident = { ...life.incident, title, state: 'resolved', resolvedAtMs: atMs, targetsDown: 0 };
     life.reopenUntilMs = atMs + this.context.outlook.timing.reopenMs * (1 + life.relapses);
-    this.closed.push(life);
-    this.context.emit({ atMs, kind: 'incident-resolved', incident: life.incident, ...this.placeOf(life) });
+    if (life.incident.mergedInto === undefined) this.past.add(life);
+    this.emit(life, 'incident-resolved', atMs);
   }
 
   /** Brings an incident up to date, and announces the change if it is one worth an announcement. */
-  private tell(life: Life, what: 'scope' | 'severity' | Turn, atMs: number): void {
+  private tell(life: Life, what: 'scope' | 'severity' | 'turn', atMs: number): void {
+    if (life.updates >= MOST_UPDATES || this.context.isBlind()) return;
     const before = life.incident.severity;
     this.describe(life, atMs);
     const isWorse = life.incident.severity !== before;
-    if (what === 'severity' && !isWorse) return;
     const isCritical = life.incident.severity === 'critical';
+    const isSpreading = !isCritical && atMs - life.announcedAtMs < SPREAD_MS;
+    if (what === 'severity' && (!isWorse || isSpreading)) return;
     if (life.updates >= (isCritical ? MOST_UPDATES : MOST_UPDATES - 1)) return;
-    const { acknowledgement } = life.incident;
-    const isTaken =
-      acknowledgement !== undefined &&
-      (acknowledgement.expiresAtMs === undefined || acknowledgement.expiresAtMs > atMs);
-    if (isTaken && (acknowledgement.sticky || !isWorse)) return;
+    if (isHushed(life, isWorse, atMs)) return;
     life.updates++;
     this.announce(life, 'incident-updated', atMs);
   }
 
   private announce(life: Life, kind: 'incident-opened' | 'incident-updated', atMs: number): void {
     this.describe(life, atMs);
-    this.context.emit({ atMs, kind, incident: life.incident, ...this.placeOf(life) });
+    this.turns.delete(life);
+    life.announcedAtMs = atMs;
+    this.emit(life, kind, atMs);
   }
 
-  private placeOf({ struck }: Life): ReturnType<typeof placeOf> {
-    return placeOf(struck, this.context.outlook.estate);
+  private emit({ incident, struck }: Life, kind: IncidentChanged['kind'], atMs: number): void {
+    this.context.emit({ atMs, kind, incident, ...placeOf(struck, this.context.outlook.estate) });
   }
 
   private describe(life: Life, atMs: number): void {
-    const { outlook, methodState } = this.context;
-    const { symptoms, behind, scopes, kinds } = life;
-    this.stale.delete(life);
-    const stores = this.storesOf(life);
-    const weight = weigh(stores, outlook, methodState, atMs);
-    const down = symptoms.size + behind.size;
-    const reason = this.commonReason(symptoms) ?? life.incident.reason;
-    const size = Math.max(life.size, down);
-    const told = { scopes, kinds, down, size, stores: stores.size, behind: behind.size };
-    const { methodsLost: _methodsLost, ...rest } = life.incident;
-    life.incident = {
-      ...rest,
-      scope: scopes,
-      title: down === 0 ? rest.title : titleOf(told, outlook.estate),
-      severity: worseOf(rest.severity, weight.severity),
-      targetsDown: down,
-      targetsInScope: size,
-      storesAffected: stores.size,
-      reason,
-      confidence: Math.round(life.confidence * 1_000) / 1_000,
-      evidence: evidenceOf(told, reason, weight.methodsLost),
-      ...(weight.methodsLost.length === 0 ? {} : { methodsLost: weight.methodsLost }),
-    };
+    this.views.delete(life);
+    life.incident = describeLife(life, this.storesOf(life), this.context, atMs);
+    const { targetsDown, title } = life.incident;
+    if (targetsDown >= life.widest.targetsDown) life.widest = { targetsDown, title };
   }
 
   private storesOf({ symptoms, behind }: Life): ReadonlySet<StoreId> {
     const { outlook, storesServedBy } = this.context;
     return storesOf([...symptoms, ...behind], outlook.estate, storesServedBy);
-  }
-
-  private commonReason(ids: Iterable<TargetId>): AnyReason | undefined {
-    const counts = new Map<AnyReason, number>();
-    for (const id of ids) {
-      const reason = this.context.failureOf(id)?.reason;
-      if (reason !== undefined) counts.set(reason, (counts.get(reason) ?? 0) + 1);
-    }
-    let common: AnyReason | undefined;
-    for (const [reason, count] of counts) {
-      const best = common === undefined ? 0 : (counts.get(common) ?? 0);
-      if (count > best || (count === best && common !== undefined && reason < common)) common = reason;
-    }
-    return common;
   }
 }

@@ -14,7 +14,6 @@ export interface Life {
   incident: Incident;
   scopes: readonly Labels[];
   kinds: ReadonlySet<string>;
-  size: number;
   confidence: number;
   /** Down now. */
   readonly symptoms: Set<TargetId>;
@@ -27,8 +26,16 @@ export interface Life {
   /** The fewest symptoms since it began to recover or last relapsed. */
   fewest: number;
   relapses: number;
+  /** Of what was told, with the most targets: what it was, once it is over. */
+  widest: { readonly targetsDown: number; readonly title: string };
+  /** When something of it was told last, but for its end. */
+  announcedAtMs: number;
   /** Updates told. */
   updates: number;
+  /** That it recovers has been told. */
+  isRecoveryTold: boolean;
+  /** Small enough to be over, and waited for for the last time. */
+  isLingering: boolean;
   /** When to look whether it is over, unless something changes. */
   quietAtMs: number | undefined;
   /** Once resolved: until then it may open again. */
@@ -54,12 +61,12 @@ const SWAY_SHARE = 0.1;
 const UNSTABLE_RELAPSES = 2;
 
 /** A new life of what `cause` names, with nothing in it yet. `openedAtMs`: when the first of it failed. */
-export function beginLife(cause: Cause, openedAtMs: number): Life {
+export function beginLife(cause: Cause, openedAtMs: number, isTaken: (id: IncidentId) => boolean): Life {
   const [first] = cause.scopes;
   const key = first === undefined ? '' : scopeKey(first);
   return {
     incident: {
-      id: mintId(key, openedAtMs),
+      id: mintId(key, openedAtMs, isTaken),
       scope: cause.scopes,
       title: '',
       severity: 'info',
@@ -71,7 +78,6 @@ export function beginLife(cause: Cause, openedAtMs: number): Life {
     },
     scopes: cause.scopes,
     kinds: cause.kinds,
-    size: cause.size,
     confidence: cause.confidence,
     symptoms: new Set(),
     behind: new Set(),
@@ -79,15 +85,23 @@ export function beginLife(cause: Cause, openedAtMs: number): Life {
     peak: 0,
     fewest: 0,
     relapses: 0,
+    widest: { targetsDown: 0, title: '' },
+    announcedAtMs: 0,
     updates: 0,
+    isRecoveryTold: false,
+    isLingering: false,
     quietAtMs: undefined,
     reopenUntilMs: 0,
   };
 }
 
 /** Derived from what opened it: a replay of the same events mints the same id. */
-function mintId(key: string, openedAtMs: number): IncidentId {
-  return toIncidentId(`${openedAtMs.toString(36)}-${fnv1a(key).toString(36)}`);
+function mintId(key: string, openedAtMs: number, isTaken: (id: IncidentId) => boolean): IncidentId {
+  const name = `${openedAtMs.toString(36)}-${fnv1a(key).toString(36)}`;
+  for (let n = 1; ; n++) {
+    const id = toIncidentId(n === 1 ? name : `${name}-${n}`);
+    if (!isTaken(id)) return id;
+  }
 }
 
 /** Whether a target that fails now belongs to the incident by what it is. */
@@ -103,22 +117,30 @@ export function isAlone({ scopes }: Life): boolean {
 /** What a step of a life means for what is told of it. */
 export type Turn = 'none' | 'recovering' | 'unstable';
 
-/** A target fails that belongs to it. */
-export function strike(life: Life, id: TargetId): Turn {
+/** A target fails that belongs to it. A few that do while it recovers only put its end off. */
+export function strike(life: Life, id: TargetId, atMs: number, timing: IncidentTiming): Turn {
   life.symptoms.add(id);
   life.struck.add(id);
   life.peak = Math.max(life.peak, life.symptoms.size);
-  const wasOver = life.quietAtMs !== undefined;
-  life.quietAtMs = undefined;
-  if (!wasOver) return 'none';
+  life.isLingering = false;
+  if (life.quietAtMs === undefined) return 'none';
   const isRelapse = life.symptoms.size - life.fewest >= Math.max(1, SWAY_SHARE * life.peak);
+  life.quietAtMs = isRelapse ? undefined : atMs + quietMs(life, timing);
   if (!isRelapse) return 'none';
   life.fewest = life.symptoms.size;
   return relapse(life);
 }
 
+/** What was resolved fails again. */
+export function reopen(life: Life): void {
+  const { resolvedAtMs: _resolvedAtMs, ...incident } = life.incident;
+  life.incident = { ...incident, state: 'open' };
+  life.isRecoveryTold = false;
+  relapse(life);
+}
+
 /** It came back when it seemed over. */
-export function relapse(life: Life): Turn {
+function relapse(life: Life): Turn {
   life.relapses++;
   const isUnstable = life.relapses >= UNSTABLE_RELAPSES;
   const becameUnstable = isUnstable && life.incident.unstable !== true;
@@ -136,12 +158,12 @@ export function restore(life: Life, id: TargetId, atMs: number, timing: Incident
   life.behind.delete(id);
   const left = life.symptoms.size;
   life.fewest = life.quietAtMs === undefined ? left : Math.min(life.fewest, left);
+  life.isLingering = false;
   const isRecovering = left === 0 || (life.peak >= FEW && left <= (1 - RECOVERING_SHARE) * life.peak);
   if (!isRecovering) return 'none';
   life.quietAtMs = atMs + quietMs(life, timing);
-  const before = life.incident.state;
   life.incident = { ...life.incident, state: 'recovering' };
-  return before === 'open' && life.peak >= FEW && left > 0 ? 'recovering' : 'none';
+  return life.peak >= FEW && left > 0 && !life.isRecoveryTold ? 'recovering' : 'none';
 }
 
 /** How long all must be well: doubles with each relapse. */
@@ -149,9 +171,16 @@ export function quietMs({ relapses }: Life, { quietMs, quietLongestMs }: Inciden
   return Math.min(quietLongestMs, quietMs * 2 ** Math.min(relapses, 20));
 }
 
+/** Whether somebody has taken it on, so that no more is told of it, or only that it has become worse. */
+export function isHushed({ incident: { acknowledgement } }: Life, isWorse: boolean, atMs: number): boolean {
+  if (acknowledgement === undefined) return false;
+  const { expiresAtMs = Number.POSITIVE_INFINITY, sticky } = acknowledgement;
+  return expiresAtMs > atMs && (sticky || !isWorse);
+}
+
 /** What is left of a large outage that is small enough to be no part of it any more. */
 export function isTail({ symptoms, peak }: Life): boolean {
-  return symptoms.size <= (peak >= FEW ? SWAY_SHARE * peak : 0);
+  return symptoms.size === 0 || (peak >= FEW && symptoms.size < SWAY_SHARE * peak);
 }
 
 export function saveLife({ kinds, symptoms, behind, struck, quietAtMs, ...rest }: Life): SavedLife {

@@ -27,8 +27,12 @@ export function titleOf(told: Told, estate: Estate): string {
   const what = whatOf(kinds);
   const amount = down >= size ? (size > 1 ? `All ${size}` : 'The only') : `${down} of ${size}`;
   const named = scopes.slice(0, MOST_NAMED).map((each) => whereOf(each, estate));
+  const where = named.filter((each) => each !== '').join(', or ');
   const inStores = scope?.['store'] === undefined && stores > 1 ? `, ${stores} stores` : '';
-  return `${amount} ${what.of(down >= size ? size : down)} ${named.join(', or ')} ${down === 1 ? 'is' : 'are'} down${inStores}`;
+  const noun = `${what.of(size)}${where === '' ? '' : ` ${where}`}`;
+  const rest =
+    behind > 0 ? `, and with ${down === 1 ? 'it' : 'them'} ${countOf(behind, 'target')} behind` : '';
+  return `${amount} ${noun} ${down === 1 ? 'is' : 'are'} down${inStores}${rest}`;
 }
 
 /** What speaks for and against the scope, and what it means. */
@@ -55,6 +59,8 @@ const NOUNS: Readonly<Record<string, readonly [one: string, many: string]>> = {
   web: ['web endpoint', 'web endpoints'],
   till: ['till', 'tills'],
   acquirer: ['acquirer link', 'acquirer links'],
+  wallet: ['wallet service', 'wallet services'],
+  line: ['line', 'lines'],
 };
 
 function whatOf(kinds: ReadonlySet<string>): Noun {
@@ -73,6 +79,8 @@ function countOf(count: number, noun: string): string {
 function whereOf(scope: Labels, estate: Estate): string {
   const parts = Object.entries(scope).map(([name, value]) => {
     switch (name) {
+      case 'kind':
+        return '';
       case 'chain':
         return `of ${value}`;
       case 'store':
@@ -84,7 +92,7 @@ function whereOf(scope: Labels, estate: Estate): string {
         return `with ${name.replaceAll('_', ' ')} ${value}`;
     }
   });
-  return parts.join(' ');
+  return parts.filter((part) => part !== '').join(' ');
 }
 
 function storeName(id: string, estate: Estate): string {

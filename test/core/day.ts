@@ -1,24 +1,38 @@
+import { expect } from '@jest/globals';
 import type { EventDraft, Incident, JournalEvent } from '../../src/core/events.ts';
 import { encodeBits, orderedIds } from '../../src/core/evidence.ts';
-import { type Health, observe, step, UNKNOWN_HEALTH } from '../../src/core/health.ts';
+import {
+  type Health,
+  isSoft,
+  observe,
+  type Observation,
+  step,
+  UNKNOWN_HEALTH,
+} from '../../src/core/health.ts';
 import { Outages } from '../../src/core/outages.ts';
 import { DEFAULT_METHODS, DEFAULT_TIMING, type Outlook } from '../../src/core/outlook.ts';
+import type { Outcome } from '../../src/core/outcome.ts';
 import type { Reason } from '../../src/core/reason.ts';
-import { phaseOf } from '../../src/core/schedule.ts';
+import { nextDue, phaseOf } from '../../src/core/schedule.ts';
 import type { Estate, Labels, Target } from '../../src/estate/estate.ts';
 import type { TargetId } from '../../src/estate/ids.ts';
 
-const POLICY = { failAfter: 3, recoverAfter: 2 };
+const POLICY = { failAfter: 3, recoverAfter: 2, slowAfterMs: 2_000 };
 const INTERVAL_MS = 30_000;
 const RETRY_MS = 2_000;
+/** The first failure of a target has so many others of its kind probed soon, as the engine's suspicion does. */
+const SUSPECTS = 12;
+const SUSPECT_EVERY_MS = 10_000;
 const STEP_MS = 500;
+const SIGHT = { reason: 'self-network', message: 'The monitor itself has no network.' } as const;
 
 interface Watched {
   readonly target: Target;
   health: Health;
   fault: Reason | undefined;
   nextMs: number;
-  softSinceMs: number;
+  /** When what may become another state was first seen. */
+  softSinceMs: number | undefined;
   lastRunMs: number;
   answered: boolean;
 }
@@ -34,8 +48,11 @@ export class Day {
   /** All inputs and what followed from each, in order, as the journal would have it. */
   readonly journal: EventDraft[] = [];
   private readonly watched = new Map<TargetId, Watched>();
+  /** Targets by the step in which they are probed next; those that were put elsewhere since are passed over. */
+  private readonly due = new Map<number, Watched[]>();
   private readonly plans: { readonly atMs: number; readonly run: () => void }[] = [];
-  isBlind = false;
+  private readonly suspectedMs = new Map<string, number>();
+  private isBlind = false;
 
   constructor(estate: Estate, startsAt: string, outlook: Partial<Outlook> = {}) {
     this.outlook = { estate, timing: DEFAULT_TIMING, methods: DEFAULT_METHODS, ...outlook };
@@ -44,15 +61,17 @@ export class Day {
     for (const target of estate.targets.values()) {
       const nextMs = this.nowMs + phaseOf(target.id, INTERVAL_MS);
       const health = { ...UNKNOWN_HEALTH, state: 'up' as const };
-      this.watched.set(target.id, {
+      const one = {
         target,
         health,
         fault: undefined,
         nextMs,
-        softSinceMs: 0,
+        softSinceMs: undefined,
         lastRunMs: 0,
         answered: true,
-      });
+      };
+      this.watched.set(target.id, one);
+      this.plan(one, nextMs);
       this.input({
         ...eventOf(target),
         atMs: this.nowMs,
@@ -66,10 +85,7 @@ export class Day {
 
   /** At a time of the day, or of a later one (`2026-12-23T07:00Z`). */
   at(time: string, run: () => void): this {
-    const date = new Date(this.nowMs).toISOString().slice(0, 10);
-    const atMs = Date.parse(time.includes('T') ? time : `${date}T${time}Z`);
-    if (Number.isNaN(atMs)) throw new Error(`no time: ${time}`);
-    this.plans.push({ atMs, run });
+    this.plans.push({ atMs: this.timeOf(time), run });
     return this;
   }
 
@@ -86,19 +102,35 @@ export class Day {
     for (const one of this.those(where)) one.fault = undefined;
   }
 
+  /** Our own path to the world goes: what was known is not known any more. */
+  loseSight(): void {
+    this.isBlind = true;
+    this.input({ atMs: this.nowMs, kind: 'monitor-blinded', ...SIGHT, sinceMs: this.nowMs });
+    for (const one of this.watched.values()) this.see(one, { kind: 'missed', reason: 'self-network' }, '');
+  }
+
+  /** It is back, and everything is looked at within seconds. */
+  regainSight(): void {
+    this.isBlind = false;
+    this.input({ atMs: this.nowMs, kind: 'monitor-recovered', ...SIGHT, sinceMs: this.nowMs });
+    let n = 0;
+    for (const one of this.watched.values()) this.plan(one, this.nowMs + (n++ % 20) * STEP_MS);
+  }
+
   /** Something that people, the calendar or the engine say. */
   input(event: EventDraft): void {
     this.journal.push(event, ...this.outages.apply(event));
   }
 
   runUntil(time: string): this {
-    const endMs = Date.parse(
-      time.includes('T') ? time : `${new Date(this.nowMs).toISOString().slice(0, 10)}T${time}Z`,
-    );
+    const endMs = this.timeOf(time);
     this.plans.sort((a, b) => a.atMs - b.atMs);
     for (; this.nowMs < endMs; this.nowMs += STEP_MS) {
       while ((this.plans[0]?.atMs ?? endMs) <= this.nowMs) this.plans.shift()?.run();
-      for (const one of this.watched.values()) if (one.nextMs <= this.nowMs) this.probe(one);
+      const step = Math.floor(this.nowMs / STEP_MS);
+      for (const one of this.due.get(step) ?? [])
+        if (Math.ceil(one.nextMs / STEP_MS) === step) this.probe(one);
+      this.due.delete(step);
       const sinceMs = this.outages.evidenceWantedSince(this.nowMs);
       if (sinceMs !== undefined)
         this.input({ atMs: this.nowMs, kind: 'evidence-gathered', ...this.evidence(sinceMs) });
@@ -112,6 +144,7 @@ export class Day {
     return this.journal.flatMap((event) => {
       if (!('incident' in event) || event.kind === 'incident-acknowledged') return [];
       const { incident } = event;
+      if (incident.mergedInto !== undefined) return [`merged ${scopeText(incident)}`];
       const time = new Date(event.atMs).toISOString().slice(11, 16);
       return [`${time} ${event.kind.slice('incident-'.length)} ${scopeText(incident)} ${incident.severity}`];
     });
@@ -124,14 +157,39 @@ export class Day {
     );
   }
 
-  /** How often each incident was announced. */
-  announcements(): ReadonlyMap<string, number> {
-    const counts = new Map<string, number>();
+  /** The incident that was told of last. */
+  last(): Incident | undefined {
+    const event = this.journal.findLast((each) => 'incident' in each);
+    return event !== undefined && 'incident' in event ? event.incident : undefined;
+  }
+
+  /** A target that bears these labels. */
+  some(where: Labels): TargetId {
+    const [one] = this.those(where);
+    if (one === undefined) throw new Error('there is none');
+    return one.target.id;
+  }
+
+  /**
+   * What holds of every day: all that was opened is over and leaves nothing to wait for, no incident was told of more
+   * than four times while it lasted, none of what is explained by something that it hangs on, and none while blind.
+   */
+  expectCalm(): void {
+    expect(this.outages.incidents()).toEqual([]);
+    expect(this.outages.nextDueMs).toBeUndefined();
+    const lasting = new Map<string, number>();
+    let isBlind = false;
     for (const event of this.journal) {
+      if (event.kind === 'monitor-blinded' || event.kind === 'monitor-recovered') {
+        isBlind = event.kind === 'monitor-blinded';
+      }
       if (!('incident' in event)) continue;
-      counts.set(event.incident.id, (counts.get(event.incident.id) ?? 0) + 1);
+      expect(isBlind).toBe(false);
+      const { id } = event.incident;
+      const times = event.kind === 'incident-opened' ? 1 : (lasting.get(id) ?? 0) + 1;
+      expect(times).toBeLessThanOrEqual(4);
+      lasting.set(id, times);
     }
-    return counts;
   }
 
   /** The journal with its numbers. */
@@ -149,33 +207,57 @@ export class Day {
     return those;
   }
 
+  private timeOf(time: string): number {
+    const date = new Date(this.nowMs).toISOString().slice(0, 10);
+    const atMs = Date.parse(time.includes('T') ? time : `${date}T${time}Z`);
+    if (Number.isNaN(atMs)) throw new Error(`no time: ${time}`);
+    return atMs;
+  }
+
+  private plan(one: Watched, nextMs: number): void {
+    one.nextMs = nextMs;
+    const step = Math.ceil(nextMs / STEP_MS);
+    const others = this.due.get(step);
+    if (others === undefined) this.due.set(step, [one]);
+    else others.push(one);
+  }
+
   private probe(one: Watched): void {
-    one.nextMs += INTERVAL_MS * Math.max(1, Math.ceil((this.nowMs - one.nextMs) / INTERVAL_MS));
-    if (this.isBlind) return;
+    const gridMs = nextDue(phaseOf(one.target.id, INTERVAL_MS), INTERVAL_MS, this.nowMs);
+    if (this.isBlind) {
+      this.plan(one, gridMs);
+      return;
+    }
     one.lastRunMs = this.nowMs;
-    one.answered = one.fault === undefined;
-    const outcome =
-      one.fault === undefined
-        ? ({ kind: 'answered', durationMs: 5, message: 'It answers.' } as const)
-        : ({ kind: 'failed', reason: one.fault, durationMs: 5, message: 'It fails.' } as const);
-    const wasSteady =
-      one.health.state === 'up' ? one.health.badStreak === 0 : one.health.answeredStreak === 0;
-    if (wasSteady) one.softSinceMs = this.nowMs;
-    const [health, transition] = step(one.health, observe(outcome, POLICY), POLICY);
+    one.answered = one.fault === undefined || one.fault === 'slow';
+    const outcome: Outcome = one.answered
+      ? { kind: 'answered', durationMs: one.fault === 'slow' ? 3_000 : 5, message: 'It answers.' }
+      : { kind: 'failed', reason: one.fault ?? 'stale', durationMs: 5, message: 'It fails.' };
+    this.see(one, observe(outcome, POLICY), outcome.message);
+    if (one.health.badStreak === 1) this.suspect(one.target.kind);
+    this.plan(one, isSoft(one.health, POLICY) ? Math.min(gridMs, this.nowMs + RETRY_MS) : gridMs);
+  }
+
+  private suspect(kind: string): void {
+    if (this.nowMs - (this.suspectedMs.get(kind) ?? 0) < SUSPECT_EVERY_MS) return;
+    this.suspectedMs.set(kind, this.nowMs);
+    const alike = Array.from(this.watched.values()).filter(({ target }) => target.kind === kind);
+    const stride = Math.max(1, Math.floor(alike.length / SUSPECTS));
+    for (let i = 0; i < alike.length; i += stride) {
+      const other = alike[i];
+      if (other !== undefined) this.plan(other, Math.min(other.nextMs, this.nowMs + STEP_MS));
+    }
+  }
+
+  private see(one: Watched, seen: Observation, message: string): void {
+    const [health, transition] = step(one.health, seen, POLICY);
     one.health = health;
-    const isSoft = health.state === 'up' ? health.badStreak > 0 : health.answeredStreak > 0;
-    if (isSoft && !health.flapping) one.nextMs = Math.min(one.nextMs, this.nowMs + RETRY_MS);
+    const sinceMs = one.softSinceMs ?? this.nowMs;
+    one.softSinceMs = isSoft(health, POLICY) ? sinceMs : undefined;
     if (transition === undefined) return;
     const { from, to, reason } = transition;
-    this.input({
-      ...eventOf(one.target),
-      atMs: this.nowMs,
-      from,
-      to,
-      ...(reason === undefined ? {} : { reason }),
-      message: outcome.message,
-      sinceMs: one.softSinceMs,
-    });
+    const why = reason === undefined ? {} : { reason };
+    this.input({ ...eventOf(one.target), atMs: this.nowMs, from, to, ...why, message, sinceMs });
   }
 
   private evidence(sinceMs: number) {
@@ -193,13 +275,8 @@ export class Day {
 }
 
 export function scopeText({ scope }: Pick<Incident, 'scope'>): string {
-  return scope
-    .map((labels) =>
-      Object.entries(labels)
-        .map(([name, value]) => `${name}=${value}`)
-        .join(' & '),
-    )
-    .join(' or ');
+  const texts = scope.map((labels) => Object.entries(labels).map(([name, value]) => `${name}=${value}`));
+  return texts.map((terms) => terms.join(' & ') || 'everything').join(' or ');
 }
 
 function eventOf({ id, store, labels }: Target) {

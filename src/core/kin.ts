@@ -1,0 +1,54 @@
+import { childrenOf } from '../estate/dependencies.ts';
+import type { Estate } from '../estate/estate.ts';
+import type { TargetId } from '../estate/ids.ts';
+import { type Cause, isInScope } from './causes.ts';
+import { isAlone, type Life } from './incident-life.ts';
+import { compareAges, type LivesByScope } from './lives-by-scope.ts';
+
+/** Failures that began so close are one outage, when one scope holds both. Unit: ms. */
+const SAME_ONSET_MS = 600_000;
+
+/** Whether an incident and a failure that began at `onsetMs` may be one outage. */
+export function isNear({ incident }: Life, onsetMs: number): boolean {
+  return Math.abs(onsetMs - incident.openedAtMs) <= SAME_ONSET_MS;
+}
+
+/** An incident about more than one target whose scope holds all of `cause`, the oldest. */
+export function holderOf(
+  { failing }: Cause,
+  onsetMs: number,
+  index: LivesByScope,
+  estate: Estate,
+): Life | undefined {
+  const [first] = failing;
+  const target = first === undefined ? undefined : estate.targets.get(first);
+  if (target === undefined) return undefined;
+  return index
+    .near(target)
+    .find((life) => !isAlone(life) && isNear(life, onsetMs) && isWithin(failing, life.scopes, estate));
+}
+
+/** Those of `lives` that are part of what `cause` names, or of what hangs on what it names. Oldest first. */
+export function partsOf(
+  { failing, scopes }: Cause,
+  onsetMs: number,
+  lives: Iterable<Life>,
+  estate: Estate,
+): readonly Life[] {
+  const children = new Set(failing.flatMap((id) => childrenOf(estate).get(id) ?? []));
+  if (children.size === 0 && scopes[0]?.['target'] !== undefined) return [];
+  const parts: Life[] = [];
+  for (const life of lives) {
+    if (!isNear(life, onsetMs)) continue;
+    if (life.struck.isSubsetOf(children) || isWithin(life.struck, scopes, estate)) parts.push(life);
+  }
+  return parts.sort(compareAges);
+}
+
+function isWithin(ids: Iterable<TargetId>, scopes: Life['scopes'], { targets }: Estate): boolean {
+  for (const id of ids) {
+    const target = targets.get(id);
+    if (target === undefined || !scopes.some((scope) => isInScope(target, scope))) return false;
+  }
+  return true;
+}
