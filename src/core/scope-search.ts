@@ -6,7 +6,9 @@ const BETTER = 0.01;
 /** Sums of the same numbers in another order differ by less. Unit: nats. */
 const SAME_SCORE = 1e-6;
 const MOST_CAUSES = 64;
-const ROUNDS = 6;
+const ROUNDS = 8;
+/** So many changes are followed up in a round. */
+const FOLLOWED = 3;
 /** What a change may cost at first, in the hope that it makes other causes needless. Unit: nats. */
 const HOPE = 4;
 
@@ -18,7 +20,7 @@ export function searchScopes(scorer: Scorer, tally: Tally): PlacedModel {
   let best = grow(scorer, tally, nothing, broad);
   for (let round = 0; round < ROUNDS; round++) {
     tally.set(best);
-    const better = exchange(scorer, tally, best) ?? broaden(scorer, tally, broad, best);
+    const better = change(scorer, tally, broad, best);
     if (better === undefined) break;
     best = better;
   }
@@ -46,57 +48,45 @@ function grow(scorer: Scorer, tally: Tally, start: PlacedModel, first: readonly 
   return model;
 }
 
-/** Takes each cause out and puts in what then helps most; what that makes needless goes. */
-function exchange(scorer: Scorer, tally: Tally, model: PlacedModel): PlacedModel | undefined {
-  let best: PlacedModel | undefined;
-  const counts = tally.save();
-  for (const cause of model.causes) {
-    const rest = scorer.without(model, [cause]);
-    if (rest.score > (best ?? model).score + BETTER) best = rest;
-    const rivals = tally.shortlist(rest, HOPE, tally.move(model, rest, [cause]));
-    for (const rival of rivals) {
-      if (rival === cause) continue;
-      tally.restore(counts);
-      const next = follow(scorer, tally, rest, rival, model);
-      if (next !== undefined && next.score > (best ?? model).score + BETTER) best = next;
-    }
-    tally.restore(counts);
-  }
-  return best;
+/** A cause put in, and others out for it. */
+interface Change {
+  readonly added: number;
+  readonly dropped: readonly number[];
+  /** Before any cause is added that there is room for then. Unit: nats. */
+  readonly score: number;
 }
 
-/** Puts in a broad cause that the model lacks, and takes out what it makes needless. */
-function broaden(
+/** Looks for the best model that is a change away: a cause exchanged, or a broad one put in for several. */
+function change(
   scorer: Scorer,
   tally: Tally,
   broad: readonly number[],
   model: PlacedModel,
 ): PlacedModel | undefined {
+  const changes: Change[] = [];
+  let best: PlacedModel | undefined;
+  const consider = (start: PlacedModel, added: number): void => {
+    const { causes, score } = prune(scorer, scorer.extend(start, added));
+    if (score < model.score - HOPE || !causes.includes(added)) return;
+    changes.push({ added, dropped: model.causes.filter((cause) => !causes.includes(cause)), score });
+  };
+  for (const added of broad) if (!model.causes.includes(added)) consider(model, added);
   const counts = tally.save();
-  for (const candidate of broad) {
-    if (model.causes.includes(candidate)) continue;
-    const next = follow(scorer, tally, model, candidate, model);
-    if (next !== undefined && next.score > model.score + BETTER) return next;
+  for (const cause of model.causes) {
+    const rest = scorer.without(model, [cause]);
+    if (rest.score > (best ?? model).score + BETTER) best = rest;
+    const rivals = tally.shortlist(rest, HOPE, tally.move(model, rest, [cause]));
+    for (const rival of rivals) if (rival !== cause) consider(rest, rival);
     tally.restore(counts);
   }
-  return undefined;
-}
-
-/** Adds `cause` to `start`, takes out what it makes needless and grows on, if that promises more than `before`. */
-function follow(
-  scorer: Scorer,
-  tally: Tally,
-  start: PlacedModel,
-  cause: number,
-  before: PlacedModel,
-): PlacedModel | undefined {
-  const pruned = prune(scorer, scorer.extend(start, cause));
-  if (pruned.score < before.score - HOPE || !pruned.causes.includes(cause)) return undefined;
-  const difference = before.causes.filter((other) => !pruned.causes.includes(other));
-  const needless = difference.filter((other) => start.causes.includes(other));
-  const placed = scorer.without(scorer.with(start, cause), needless);
-  tally.move(before, placed, [cause, ...difference]);
-  return grow(scorer, tally, placed, tally.shortlist(placed, 0));
+  for (const { added, dropped } of changes.toSorted((a, b) => b.score - a.score).slice(0, FOLLOWED)) {
+    const next = scorer.with(scorer.without(model, dropped), added);
+    tally.move(model, next, [added, ...dropped]);
+    const grown = grow(scorer, tally, next, tally.shortlist(next, 0));
+    tally.restore(counts);
+    if (grown.score > (best ?? model).score + BETTER) best = grown;
+  }
+  return best;
 }
 
 /** Takes out causes that have leaves in common with the last one, as long as the model is better without. */

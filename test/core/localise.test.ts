@@ -162,7 +162,7 @@ describe('whatever the estate', () => {
           .map(({ row }) => row);
         expect(told(search(shuffled))).toEqual(told(search(rows)));
       }),
-      { numRuns: 1000 },
+      { numRuns: 300 },
     );
   });
 
@@ -180,7 +180,7 @@ describe('whatever the estate', () => {
         const expected = search(rows).map((found) => ({ ...found, scopes: found.scopes.map(rename) }));
         expect(told(renamed)).toEqual(told(expected));
       }),
-      { numRuns: 1000 },
+      { numRuns: 300 },
     );
   });
 
@@ -208,7 +208,7 @@ describe('whatever the estate', () => {
           expect(confidence).toBeLessThanOrEqual(1);
         }
       }),
-      { numRuns: 1000 },
+      { numRuns: 300 },
     );
   });
 });
