@@ -108,13 +108,13 @@ function otherwiseLines({ config, replayed }: Report): readonly string[] {
   ]
     .filter(({ event }) => 'incident' in event)
     .toSorted((a, b) => a.event.atMs - b.event.atMs);
-  const methods = [missing, extra].map((list) => list.filter((event) => !('incident' in event)).length);
+  const [less, more] = [missing, extra].map((list) => countsOf(list).paymentMethodChanges);
   return [
     `${counted(events, 'event')}: announced were ${countedOutcomes(told)};`,
     `under ${config} it would have been ${countedOutcomes(now)}.`,
     ...(marked.length === 0 ? [] : ['Of incidents (- announced only, + would have been):']),
     ...marked.map(({ event, mark }) => `${mark} ${lineOf(event)}`),
-    `Of payment methods: ${counted(methods[0] ?? 0, 'change')} announced only, ${numbered(methods[1] ?? 0)} would have been instead.`,
+    `Of payment methods: ${counted(less ?? 0, 'change')} announced only, ${numbered(more ?? 0)} would have been instead.`,
   ];
 }
 
@@ -163,7 +163,7 @@ function countsOf(outcomes: readonly EventDraft[]): {
   let paymentMethodChanges = 0;
   for (const event of outcomes) {
     if ('incident' in event) incidents.add(event.incident.id);
-    else paymentMethodChanges++;
+    else if (event.kind === 'payment-method-changed') paymentMethodChanges++;
   }
   return { incidents: incidents.size, paymentMethodChanges };
 }
@@ -183,7 +183,9 @@ function lineOf(event: EventDraft): string {
   if (event.kind === 'payment-method-changed') {
     return `${start} ${event.store} ${event.method} from ${event.from} to ${event.to}: ${event.message}`;
   }
-  return start;
+  return event.kind === 'maintenance-started'
+    ? `${start} ${event.maintenance.id} ${event.maintenance.selector}`
+    : start;
 }
 
 function wire(event: EventDraft): Record<string, unknown> {

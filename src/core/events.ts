@@ -233,6 +233,9 @@ export function isOutcome(event: EventDraft): boolean {
     case 'incident-resolved':
     case 'payment-method-changed':
       return true;
+    case 'maintenance-started':
+      // A flexible one begins with a failure; the others when somebody, or the calendar, says so.
+      return event.maintenance.flexibleMs !== undefined;
     default:
       return false;
   }

@@ -73,8 +73,6 @@ class Player {
   private readonly states = new Map<TargetId, State>();
   private readonly told: JournalEvent[] = [];
   private readonly replayed: EventDraft[] = [];
-  /** Maintenances that the fold itself began: the journal has them, too, right behind. */
-  private readonly begun = new Set<string>();
   /** Incidents told before there was an outlook. */
   private readonly older = new Set<IncidentId>();
   private events = 0;
@@ -146,9 +144,8 @@ class Player {
     if (!subject.closes) this.heads.set(subject.key, event);
   }
 
-  /** `event` as the fold takes it; undefined when it has it already, or cannot read it. */
+  /** `event` as the fold takes it; undefined when it cannot read it. */
   private inputFrom(event: JournalEvent): EventDraft | undefined {
-    if (event.kind === 'maintenance-started' && this.begun.delete(event.maintenance.id)) return undefined;
     if (event.kind !== 'evidence-gathered' || this.basis.instead === undefined) return event;
     if (this.named === undefined) return undefined;
     const { estate } = this.basis.outlookOf(this.named);
@@ -157,8 +154,7 @@ class Player {
 
   private collect(following: readonly EventDraft[]): void {
     for (const draft of following) {
-      if (draft.kind === 'maintenance-started') this.begun.add(draft.maintenance.id);
-      else if (isOutcome(draft) && !this.isOlder(draft)) this.replayed.push(draft);
+      if (isOutcome(draft) && !this.isOlder(draft)) this.replayed.push(draft);
     }
   }
 
@@ -174,7 +170,10 @@ class Player {
 export function begin(heads: readonly JournalEvent[], outlook: Outlook): Outages {
   const outages = new Outages(outlook);
   const endMs = heads.reduce((latest, { atMs }) => Math.max(latest, atMs), 0);
-  for (const head of heads) if (!isOutcome(head)) outages.apply({ ...head, atMs: endMs });
+  for (const head of heads) {
+    if (isOutcome(head) && head.kind !== 'maintenance-started') continue;
+    outages.apply({ ...head, atMs: endMs });
+  }
   return outages;
 }
 

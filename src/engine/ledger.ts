@@ -199,10 +199,11 @@ export class Ledger implements AsyncDisposable {
 
   /** The input's place among `drafts`, where what follows from it stands behind it. */
   private fold(draft: EventDraft, drafts: EventDraft[]): number {
-    if (draft.kind === 'config-reloaded') this.outages.setOutlook(this.sources.outlook());
     const { atMs } = this.outages;
     const input = draft.atMs < atMs ? { ...draft, atMs } : draft;
     drafts.push(...this.outages.advanceTo(input.atMs));
+    // Not sooner: what was due before is told under what was in force then, as a replay tells it.
+    if (draft.kind === 'config-reloaded') this.outages.setOutlook(this.sources.outlook());
     const place = drafts.push(input) - 1;
     for (const following of this.outages.apply(input)) drafts.push(following);
     return place;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { isOutcome } from '../core/events.ts';
 import { Outages, type SavedOutages } from '../core/outages.ts';
 import type { Outlook } from '../core/outlook.ts';
+import { begin } from '../core/replay.ts';
 import type { EventDraft } from '../core/events.ts';
 import type { Journal } from '../journal/journal.ts';
 import { type Clock, repeat } from '../lib/clock.ts';
@@ -35,7 +36,8 @@ export interface Resumed {
  */
 export function resumeOutages(folder: string, journal: Journal, outlook: Outlook): Resumed {
   const checkpoint = load(folder, journal);
-  if (checkpoint === undefined && journal.lastSeq > 0) return begin(journal, outlook);
+  if (checkpoint === undefined && journal.lastSeq > 0)
+    return { outages: begin(journal.heads(), outlook), owed: [] };
   const outages =
     checkpoint === undefined ? new Outages(outlook) : Outages.revive(checkpoint.outages, outlook);
   const told: EventDraft[] = [];
@@ -51,14 +53,6 @@ export function resumeOutages(folder: string, journal: Journal, outlook: Outlook
   const lastMs = told.at(-1)?.atMs ?? 0;
   if (due.length < told.length) due.push(...outages.advanceTo(lastMs + 1).filter(isOutcome));
   return { outages, owed: due.slice(told.length) };
-}
-
-function begin(journal: Journal, outlook: Outlook): Resumed {
-  const outages = new Outages(outlook);
-  const heads = journal.heads();
-  const endMs = heads.reduce((latest, { atMs }) => Math.max(latest, atMs), 0);
-  for (const head of heads) if (!isOutcome(head)) outages.apply({ ...head, atMs: endMs });
-  return { outages, owed: [] };
 }
 
 function load(folder: string, journal: Journal): Checkpoint | undefined {

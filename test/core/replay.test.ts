@@ -1,7 +1,9 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
 import type { EventDraft, JournalEvent } from '../../src/core/events.ts';
 import { isOutcome } from '../../src/core/events.ts';
 import { replay } from '../../src/core/replay.ts';
+import type { Labels } from '../../src/estate/estate.ts';
 import { makeChains } from './chains.ts';
 import { Day } from './day.ts';
 
@@ -32,6 +34,8 @@ const reloaded = (atMs: number, outlook?: string): EventDraft => ({
   targetsChanged: 0,
   ...(outlook === undefined ? {} : { outlook }),
 });
+
+type Input = EventDraft extends infer Draft ? (Draft extends unknown ? Omit<Draft, 'atMs'> : never) : never;
 
 describe('replay', () => {
   test('of a day gives what was told, event for event, and the fold at its end', () => {
@@ -124,6 +128,78 @@ describe('replay', () => {
     expect(found.events).toBe(day.journal.filter(({ atMs }) => atMs <= untilMs).length);
     expect(found.outages?.incidents().map(({ state }) => state)).toEqual(['open']);
     expect(found.outages?.atMs).toBe(untilMs + 1);
+  });
+
+  test('of any day gives what was told, wherever it is cut off', () => {
+    const place = fc.constantFrom<Labels>(
+      { chain: 'Solhaga' },
+      { chain: 'Torgboden', kind: 'terminal' },
+      { acquirer: 'Nordbank' },
+      { store: 'S001' },
+      { store: 'S003', kind: 'gateway' },
+      { target: 'T00002' },
+      { kind: 'swish' },
+    );
+    const second = fc.integer({ min: 60, max: 1_500 });
+    const faults = fc.array(fc.record({ place, from: second, lasts: second }), {
+      minLength: 1,
+      maxLength: 5,
+    });
+    const selector = fc.constantFrom('chain=Solhaga', 'store=S001', 'kind=terminal');
+    const span = { selector, from: second, lasts: second };
+    const maintenances = fc.array(fc.record({ ...span, isFlexible: fc.boolean() }), { maxLength: 2 });
+    const plan = { faults, maintenances, silences: fc.array(fc.record(span), { maxLength: 1 }) };
+    const sight = fc.option(fc.record({ from: second, lasts: second }), { nil: undefined });
+    const reload = fc.option(second, { nil: undefined });
+    const estate = makeChains({ stores: 9, terminals: 3, openingHours: 'Mo-Su 09:10-21:00' });
+    const beginMs = Date.parse('2026-12-22T08:00:00Z');
+    fc.assert(
+      fc.property(fc.record({ ...plan, sight, reload, until: second }), (drawn) => {
+        const live = new Day(estate, '2026-12-22T08:00:00Z');
+        const after = (seconds: number) => beginMs + seconds * 1_000;
+        const at = (seconds: number, run: () => void) => live.at(new Date(after(seconds)).toISOString(), run);
+        const say = (input: Input) => live.input({ ...input, atMs: live.nowMs });
+        for (const { place: where, from, lasts } of drawn.faults) {
+          at(from, () => live.break(where));
+          at(from + lasts, () => live.mend(where));
+        }
+        for (const [n, { from, lasts, isFlexible, selector: what }] of drawn.maintenances.entries()) {
+          const times = { startsAtMs: after(from), endsAtMs: after(from + lasts) };
+          const flexible = isFlexible ? { flexibleMs: 200_000 } : {};
+          const maintenance = { id: `m${n}`, selector: what, ...times, ...flexible, by: 'x', comment: 'y' };
+          at(from, () =>
+            say({ kind: isFlexible ? 'maintenance-planned' : 'maintenance-started', maintenance }),
+          );
+          at(from + lasts, () => say({ kind: 'maintenance-ended', maintenance }));
+        }
+        for (const { from, lasts, selector: what } of drawn.silences) {
+          const times = { startsAtMs: after(from), endsAtMs: after(from + lasts) };
+          const silence = { id: 's', selector: what, ...times, by: 'x', comment: 'y' };
+          at(from, () => say({ kind: 'silence-started', silence }));
+        }
+        if (drawn.sight !== undefined) {
+          at(drawn.sight.from, () => live.loseSight());
+          at(drawn.sight.from + drawn.sight.lasts, () => live.regainSight());
+        }
+        const calmer = {
+          ...live.outlook,
+          timing: { ...live.outlook.timing, settleMs: 5_000, quietMs: 60_000 },
+        };
+        if (drawn.reload !== undefined) {
+          at(drawn.reload, () => {
+            live.journal.push(...live.outages.advanceTo(live.nowMs));
+            live.outages.setOutlook(calmer);
+            live.input(reloaded(live.nowMs, 'calmer'));
+          });
+        }
+        live.runUntil('09:00');
+        const events = journalled(live.events());
+        const basis = { outlookOf: () => calmer, initial: live.outlook };
+        expect(replay(events, basis).firstDifference).toBeUndefined();
+        expect(replay(events, { ...basis, untilMs: after(drawn.until) }).firstDifference).toBeUndefined();
+      }),
+      { numRuns: 60 },
+    );
   });
 
   test('tells what would have been told of another estate, with the evidence about its targets', () => {
