@@ -15,6 +15,7 @@ import type { Limits, Settings } from '../settings/settings.ts';
 import type { TargetChange } from './engine.ts';
 import { ProbingThread } from './probing-thread.ts';
 import { SightWatch } from './sight-watch.ts';
+import { SuspectSearch } from './suspect-search.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './worker-protocol.ts';
 
 /** Told of what happens, in order. None may throw. */
@@ -64,9 +65,9 @@ export class EnginePool implements AsyncDisposable {
   private readonly listener: PoolListener;
   private readonly threads: readonly ProbingThread[];
   private readonly sight: SightWatch;
+  private readonly search: SuspectSearch;
+  private modules: Settings['modules'] = new Map();
   private canaries: readonly Canary[] = [];
-  /** The longest interval and time-out of all modules together, at the ordinary pace. Unit: ms. */
-  private longest = { intervalMs: 0, timeoutMs: 0 };
   /** The state of each row as the listener was last told. */
   private readonly told: State[] = [];
   /** Rows in the order of the ids of the estate's targets. */
@@ -89,6 +90,7 @@ export class EnginePool implements AsyncDisposable {
         ),
       sightChanged: (notice) => listener.sightChanged?.(notice),
     });
+    this.search = new SuspectSearch(columns, clock, (slots) => this.recheckSlots(slots, 0));
     const start: WorkerStart = {
       memory: columns.memory,
       canaries: readings.memory,
@@ -130,12 +132,7 @@ export class EnginePool implements AsyncDisposable {
   watch({ estate, modules }: Settings, limits: Limits, restore: Restore): WatchSummary {
     const summary = { added: 0, removed: 0, changed: 0 };
     this.canaries = estate.canaries ?? [];
-    const all = Array.from(modules.values());
-    this.longest = {
-      intervalMs: Math.max(0, ...all.map(({ intervalMs }) => intervalMs)),
-      timeoutMs: Math.max(0, ...all.map(({ timeoutMs }) => timeoutMs)),
-    };
-    this.watchSight();
+    this.modules = modules;
     this.limits = share(limits, this.threads.length);
     const drop = new Map<ProbingThread, number[]>();
     for (let slot = 0; slot < this.columns.slotCount; slot++) {
@@ -161,6 +158,8 @@ export class EnginePool implements AsyncDisposable {
       }
     }
     for (const thread of this.threads) this.assign(thread, put.get(thread) ?? [], drop.get(thread) ?? []);
+    this.watchSight();
+    this.search.watch(modules, this.pace);
     this.ranked = Int32Array.from(orderedIds(estate), (id) => this.columns.slotOf(id) ?? -1);
     return summary;
   }
@@ -170,6 +169,7 @@ export class EnginePool implements AsyncDisposable {
     if (pace === this.pace) return;
     this.pace = pace;
     this.watchSight();
+    this.search.setPace(pace);
     for (const thread of this.threads) this.assign(thread, [], []);
   }
 
@@ -217,6 +217,7 @@ export class EnginePool implements AsyncDisposable {
 
   /** Ends every probe and thread. What they had confirmed is told before it resolves. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.search[Symbol.dispose]();
     this.sight[Symbol.dispose]();
     await Promise.all(this.threads.map((thread) => thread[Symbol.asyncDispose]()));
   }
@@ -285,13 +286,19 @@ export class EnginePool implements AsyncDisposable {
   }
 
   private watchSight(): void {
-    this.sight.watch(this.canaries, this.longest.intervalMs * this.pace + this.longest.timeoutMs);
+    const all = Array.from(this.modules.values());
+    const longestMs = Math.max(0, ...all.map(({ intervalMs }) => intervalMs)) * this.pace;
+    this.sight.watch(this.canaries, longestMs + Math.max(0, ...all.map(({ timeoutMs }) => timeoutMs)));
   }
 
   private receive(batch: FromWorker & { kind: 'batch' }): void {
     const { changes, counts, messages, samples, suspects } = batch;
-    if (suspects.length > 0) this.sight.doubt();
+    if (suspects.length > 0) {
+      this.sight.doubt();
+      if (!this.sight.isBlind) this.search.suspected(suspects);
+    }
     for (const { kind, reason, isOverruled, latenessMs } of counts) {
+      this.search.probed(latenessMs.length);
       this.sight.counted(reason, latenessMs.length, isOverruled);
       for (const late of latenessMs) this.listener.probed(kind, reason, late);
     }

@@ -35,7 +35,8 @@ export class SightWatch implements Disposable {
   private readonly faults = new OwnFaults();
   private sight: Sight;
   private canaries: readonly Canary[] = [];
-  private recheckWithinMs = 0;
+  /** Undefined: nothing is watched yet, so nothing can be judged. */
+  private recheckWithinMs: number | undefined;
   /** The newest moment since which canaries should have answered. Monotonic ms; 0: none. */
   private doubtedAtMs = 0;
   private askedAtMs = Number.NEGATIVE_INFINITY;
@@ -90,10 +91,11 @@ export class SightWatch implements Disposable {
   }
 
   private look(): void {
+    const { recheckWithinMs } = this;
+    if (recheckWithinMs === undefined) return;
     const monotonicMs = this.clock.monotonicMs();
     const { cause, evidence } = this.causeAt(monotonicMs);
     const isAllRechecked = this.sight.kind === 'returning' && this.areAllRechecked();
-    const { recheckWithinMs } = this;
     const nowMs = this.clock.nowMs();
     const input = { cause, evidence, isAllRechecked, recheckWithinMs, nowMs, monotonicMs };
     const [next, notice] = stepSight(this.sight, input);

@@ -3,8 +3,9 @@ import { DEFAULT_METHODS, DEFAULT_TIMING } from '../../src/core/outlook.ts';
 import { TargetColumns } from '../../src/core/columns.ts';
 import { decodeBits } from '../../src/core/evidence.ts';
 import { restoreHealth, type State } from '../../src/core/health.ts';
+import type { SightNotice } from '../../src/core/sight.ts';
 import type { TargetChange } from '../../src/engine/engine.ts';
-import { EnginePool, type Restore } from '../../src/engine/pool.ts';
+import { EnginePool, type PoolOptions, type Restore } from '../../src/engine/pool.ts';
 import type { Target } from '../../src/estate/estate.ts';
 import { toStoreId, toTargetId } from '../../src/estate/ids.ts';
 import { systemClock } from '../../src/lib/clock.ts';
@@ -59,16 +60,22 @@ describe('EnginePool', () => {
   let pool: EnginePool;
   let changes: TargetChange[];
   let lost: Error[];
+  let notices: SightNotice[];
   let wake: (() => void)[];
 
   beforeEach(() => {
     changes = [];
     lost = [];
+    notices = [];
     wake = [];
+    pool = start();
+  });
+
+  function start(more: Partial<PoolOptions> = {}): EnginePool {
     const told = () => {
       for (const resume of wake.splice(0)) resume();
     };
-    pool = new EnginePool(new TargetColumns(), {
+    return new EnginePool(new TargetColumns(), {
       file: new URL('./scripted-worker.ts', import.meta.url),
       threads: 2,
       limits: LIMITS,
@@ -83,9 +90,14 @@ describe('EnginePool', () => {
           lost.push(error);
           told();
         },
+        sightChanged(notice) {
+          notices.push(notice);
+          told();
+        },
       },
+      ...more,
     });
-  });
+  }
 
   afterEach(() => pool[Symbol.asyncDispose]());
 
@@ -190,6 +202,40 @@ describe('EnginePool', () => {
     pool.recheck([toTargetId('T0'), toTargetId('T1'), toTargetId('not watched')], 100);
     await until(() => ['T0', 'T1'].every((id) => lastRun(id) >= askedAtMs));
     expect(said().length).toBe(2);
+  });
+
+  test('tells once that we are blind, calls nothing down meanwhile, and tells once that we see again', async () => {
+    const canaries = ['C0', 'C1'].map((id) => ({ target: toTargetId(id), kind: id }));
+    const estateOf = (address: string) => {
+      const settings = settingsOf(['T0', 'T1', 'T2', 'C0', 'C1'].map((id) => target(id, address)));
+      return { ...settings, estate: { ...settings.estate, canaries } };
+    };
+    await watch(estateOf('up'));
+    await until(() => changes.length === 5);
+    changes.length = 0;
+    await watch(estateOf('down'));
+    await until(() => notices.length === 1);
+    expect(notices[0]).toMatchObject({ isBlind: true, reason: 'self-network' });
+    expect(['T0', 'T1', 'C0'].map(stateOf)).toEqual(['unknown', 'unknown', 'unknown']);
+    const blindMs = Date.now();
+    expect(pool.evidenceSince(0)).toEqual({ answering: 'AA==', failing: 'AA==' });
+    await until(() => Date.now() - blindMs > 700);
+    await watch(estateOf('up'));
+    await until(() => notices.length === 2);
+    expect(notices[1]).toMatchObject({ isBlind: false, sinceMs: notices[0]?.sinceMs });
+    expect(['T0', 'T1', 'C0'].map(stateOf)).toEqual(['up', 'up', 'up']);
+    expect(changes).toEqual([]);
+  });
+
+  test('that was blind when it stopped says that it sees only when it has checked everything', async () => {
+    await pool[Symbol.asyncDispose]();
+    pool = start({ blindBefore: { reason: 'self-network', sinceMs: 5 } });
+    await watch(settingsOf([target('T0', 'up'), target('T1', 'down')]), restoredAs('up'));
+    expect(stateOf('T0')).toBe('unknown');
+    await until(() => notices.length === 1);
+    expect(notices[0]).toMatchObject({ isBlind: false, reason: 'self-network', sinceMs: 5 });
+    await until(() => said().includes('T1 down'));
+    expect(stateOf('T0')).toBe('up');
   });
 
   test('probes once when asked, and gives up when called off', async () => {

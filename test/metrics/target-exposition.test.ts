@@ -37,7 +37,7 @@ const names = (lines: readonly string[]): string[] => lines.map((line) => line.s
 
 describe('per-target series', () => {
   test('say unknown, and nothing of probes, while we are blind and until the target was probed since', async () => {
-    const { columns, see, page } = watch([makeTarget('T1')], systemClock.monotonicMs);
+    const { columns, see, page } = watch([makeTarget('T1')], () => systemClock.monotonicMs());
     see('T1', 'down', { reason: 'host' });
     const seen = names(about(await page(), 'T1'));
     expect(seen).toEqual(expect.arrayContaining(['probe_success', 'probe_failure_info']));
