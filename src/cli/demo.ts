@@ -10,6 +10,7 @@ import { startSimulatorThread, type ThreadedSimulator } from '../simulator/simul
 import { repeat } from '../lib/clock.ts';
 import { type CliContext, type ExitCode, type Monitor, type StartMonitor, UsageError } from './context.ts';
 import { FeedPrinter } from './feed-printer.ts';
+import { IncidentTable } from './incident-table.ts';
 
 interface DemoOptions {
   readonly stores: number;
@@ -83,6 +84,14 @@ async function tellTheDay({ scenario, simulator, monitor }: Stage, cli: CliConte
   const { clock, terminalWidth: width } = cli;
   const hasColours = width !== undefined && (cli.env['NO_COLOR'] ?? '') === '';
   const printer = new FeedPrinter({ width, hasColours, timeZone: TIME_ZONE, pace: SPEED });
+  const table = new IncidentTable(TIME_ZONE);
+  let isSummed = false;
+  const sumUp = (heading: string): void => {
+    if (day === undefined || isSummed) return;
+    isSummed = true;
+    cli.print(`\n${heading}`);
+    table.lines(toStory(clock.nowMs())).forEach(cli.print);
+  };
   let storyTime = (realMs: number): number =>
     scenario.startsAtMinutes + ((realMs - clock.nowMs()) * SPEED) / 60_000;
   const toStory = (realMs: number): number => MIDNIGHT_MS + storyTime(realMs) * 60_000;
@@ -94,7 +103,9 @@ async function tellTheDay({ scenario, simulator, monitor }: Stage, cli: CliConte
   });
 
   for await (const message of followFeed({ url: new URL(monitor.url), clock }, cli.stop)) {
-    const lines = printer.print(inStoryTime(message, toStory), toStory(clock.nowMs()));
+    const told = inStoryTime(message, toStory);
+    if (told.kind === 'events') for (const event of told.events) table.hear(event);
+    const lines = printer.print(told, toStory(clock.nowMs()));
     if (day === undefined) {
       for (const id of judgedIn(message)) unjudged.delete(id);
       if (unjudged.size > 0) continue;
@@ -107,7 +118,10 @@ async function tellTheDay({ scenario, simulator, monitor }: Stage, cli: CliConte
         onStep: ({ time, tells }) => cli.print(`\n${time}     ${tells}`),
       });
       void day.then(
-        () => cli.print(`\nThe day is over. The monitor goes on at ${monitor.url}/ until you press Ctrl-C.`),
+        () => {
+          sumUp('The incidents of the day:');
+          cli.print(`\nThe day is over. The monitor goes on at ${monitor.url}/ until you press Ctrl-C.`);
+        },
         (error: unknown) => {
           if (cli.stop.aborted) return;
           cli.complain(`The day breaks off: ${Error.isError(error) ? error.message : String(error)}`);
@@ -118,6 +132,7 @@ async function tellTheDay({ scenario, simulator, monitor }: Stage, cli: CliConte
     lines.forEach(cli.print);
   }
   if (!cli.stop.aborted) await once(cli.stop, 'abort');
+  sumUp('The incidents so far:');
 }
 
 function judgedIn(message: FeedMessage): readonly string[] {

@@ -11,6 +11,8 @@ interface PrinterOptions {
   readonly timeZone?: string;
   /** How many times faster than life the times that it is given run. Default 1. */
   readonly pace?: number;
+  /** Tells of targets also, not only of incidents. */
+  readonly tellsTargets?: boolean;
 }
 
 /** The word says what a colour also says. */
@@ -22,7 +24,7 @@ const MARKS = {
 } as const;
 
 /**
- * Turns the feed into lines for a person on watch: `14:07:12  DOWN  Solhaga: 38 of 150 terminals down in 14 stores: …`.
+ * Turns the feed into lines for a person on watch: `14:07:12  DOWN  38 of 150 card terminals of Solhaga are down, 14 stores: …`.
  * It has no clock: give it the time.
  */
 export class FeedPrinter {
@@ -37,7 +39,7 @@ export class FeedPrinter {
 
   constructor(options: PrinterOptions) {
     this.options = options;
-    this.story = new FeedStory(options.pace ?? 1);
+    this.story = new FeedStory({ pace: options.pace ?? 1, tellsTargets: options.tellsTargets === true });
     const zone = options.timeZone === undefined ? {} : { timeZone: options.timeZone };
     this.timeFormat = new Intl.DateTimeFormat('sv-SE', { timeStyle: 'medium', ...zone });
     this.dayFormat = new Intl.DateTimeFormat('en-GB', {

@@ -36,6 +36,16 @@ export function nameSome(names: readonly string[], atMost: number): string {
   return `${shown.join(', ')} and ${last}`;
 }
 
+/** `a`, `a or b`, `a, b or c`. */
+export function listWords(words: readonly string[], last: 'and' | 'or'): string {
+  return words.length < 2 ? words.join() : `${words.slice(0, -1).join(', ')} ${last} ${words.at(-1)}`;
+}
+
+/** A way to pay, inside a sentence. */
+export function wordForMethod(name: string): string {
+  return name === 'swish' ? 'Swish' : name;
+}
+
 function isReason(text: string | undefined): text is AnyReason {
   return text !== undefined && Object.hasOwn(REASON_TEXT, text);
 }

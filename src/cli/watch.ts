@@ -9,6 +9,7 @@ interface WatchOptions {
   readonly token?: string;
   readonly since?: number;
   readonly json?: boolean;
+  readonly all?: boolean;
 }
 
 /** How often lines that were held back are looked for. Unit: ms. */
@@ -22,12 +23,13 @@ export function addWatch(program: Command, cli: CliContext): void {
     .option('--url <url>', 'where the monitor answers', parseUrl, new URL('http://127.0.0.1:9840'))
     .option('--token <token>', 'the access token (better in the environment: KASSAVAKT_TOKEN)')
     .option('--since <seq>', 'begin after this event instead of now', parseSince)
+    .option('--all', 'tell of single targets too, not only of incidents and ways to pay')
     .option('--json', 'print each event as one line of JSON')
     .action((options: WatchOptions) => cli.finish(() => runWatch(options, cli)));
 }
 
 async function runWatch(options: WatchOptions, cli: CliContext): Promise<ExitCode> {
-  const { url, since, json } = options;
+  const { url, since, json, all } = options;
   const token = options.token ?? cli.env['KASSAVAKT_TOKEN'];
   const { clock } = cli;
   const follow = {
@@ -38,7 +40,7 @@ async function runWatch(options: WatchOptions, cli: CliContext): Promise<ExitCod
   };
   try {
     if (json === true) await printJson(follow, cli);
-    else await printLines(follow, cli);
+    else await printLines(follow, all === true, cli);
     return 0;
   } catch (error) {
     if (!(error instanceof FeedRefused)) throw error;
@@ -59,10 +61,14 @@ async function printJson(follow: Parameters<typeof followFeed>[0], cli: CliConte
   }
 }
 
-async function printLines(follow: Parameters<typeof followFeed>[0], cli: CliContext): Promise<void> {
+async function printLines(
+  follow: Parameters<typeof followFeed>[0],
+  tellsTargets: boolean,
+  cli: CliContext,
+): Promise<void> {
   const { clock, terminalWidth: width } = cli;
   const hasColours = width !== undefined && (cli.env['NO_COLOR'] ?? '') === '';
-  const printer = new FeedPrinter({ width, hasColours });
+  const printer = new FeedPrinter({ width, hasColours, tellsTargets });
   using _ticks = repeat(clock, TICK_MS, () => printer.tick(clock.nowMs()).forEach(cli.print));
   for await (const message of followFeed(follow, cli.stop)) {
     printer.print(message, clock.nowMs()).forEach(cli.print);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { SEVERITIES } from '../core/events.ts';
+import { METHOD_STATES, type MethodState, SEVERITIES } from '../core/events.ts';
 import { STATES, type State } from '../core/health.ts';
 import type { WireEvent } from '../feed/protocol.ts';
 
@@ -16,19 +16,40 @@ export interface WireChange {
   readonly sinceMs: number;
 }
 
-/** What a line says of an incident. */
-interface WireIncident {
-  readonly atMs: number;
+/** What lines say of an incident, times as epoch ms. */
+export interface WireIncident {
   readonly id: string;
-  readonly severity: string;
+  readonly scope: readonly Readonly<Record<string, string>>[];
   readonly title: string;
-  /** Its scope in words. */
-  readonly where: string;
-  /** It is about one store or one target alone. */
-  readonly isNarrow: boolean;
-  /** It turned out to be part of another. */
-  readonly isMerged: boolean;
+  readonly severity: (typeof SEVERITIES)[number];
+  readonly state: 'open' | 'recovering' | 'resolved';
   readonly openedAtMs: number;
+  readonly targetsDown: number;
+  readonly storesAffected: number;
+  readonly reason: string;
+  readonly methodsLost: readonly string[];
+  readonly relapses: number;
+  readonly isUnstable: boolean;
+  /** It turned out to be part of this other. */
+  readonly mergedInto?: string;
+}
+
+/** What became of an incident. `store`, `chain`: the only one in which it is. */
+export interface WireIncidentChange {
+  readonly atMs: number;
+  readonly kind: 'incident-opened' | 'incident-updated' | 'incident-resolved';
+  readonly store?: string;
+  readonly chain?: string;
+  readonly incident: WireIncident;
+}
+
+/** A `payment-method-changed` as it came over the wire. */
+export interface WireMethodChange {
+  readonly atMs: number;
+  readonly store: string;
+  readonly chain?: string;
+  readonly method: string;
+  readonly to: MethodState;
 }
 
 const time = z.iso.datetime().transform((text) => Date.parse(text));
@@ -46,16 +67,43 @@ const change = z.object({
   since: time,
 });
 
-const incidentChange = z.object({
-  at: time,
-  incident: z.object({
+const incident = z
+  .object({
     id: z.string(),
     scope: z.array(z.record(z.string(), z.string())),
     title: z.string(),
     severity: z.enum(SEVERITIES),
+    state: z.enum(['open', 'recovering', 'resolved']),
     openedAt: time,
-    mergedInto: z.string().optional(),
-  }),
+    targetsDown: z.number(),
+    storesAffected: z.number(),
+    reason: z.string(),
+    methodsLost: z.array(z.string()).default([]),
+    relapses: z.number().default(0),
+    unstable: z.boolean().default(false),
+    mergedInto: z.exactOptional(z.string()),
+  })
+  .transform(({ openedAt: openedAtMs, unstable: isUnstable, ...rest }) => ({
+    ...rest,
+    openedAtMs,
+    isUnstable,
+  }));
+
+const incidentChange = z.object({
+  at: time,
+  kind: z.enum(['incident-opened', 'incident-updated', 'incident-resolved']),
+  store: z.exactOptional(z.string()),
+  chain: z.exactOptional(z.string()),
+  incident,
+});
+
+const methodChange = z.object({
+  at: time,
+  kind: z.literal('payment-method-changed'),
+  store: z.string(),
+  chain: z.exactOptional(z.string()),
+  method: z.string(),
+  to: z.enum(METHOD_STATES),
 });
 
 /** Undefined: it is another kind of event, or one that a newer monitor writes otherwise. */
@@ -66,30 +114,28 @@ export function readChange(event: WireEvent): WireChange | undefined {
   return { ...rest, atMs: at, sinceMs: since };
 }
 
-export function readIncident(event: WireEvent): WireIncident | undefined {
+/** Undefined: as with `readChange`. */
+export function readIncidentChange(event: WireEvent): WireIncidentChange | undefined {
   const { data } = incidentChange.safeParse(event);
   if (data === undefined) return undefined;
-  const { scope, id, severity, title, openedAt, mergedInto } = data.incident;
-  const where = scope.map((labels) =>
-    Object.entries(labels)
-      .map(([name, value]) => `${name} ${value}`)
-      .join(', '),
-  );
-  const [only] = scope;
-  const isNarrow = scope.length === 1 && only !== undefined && isOneThing(Object.keys(only));
-  const isMerged = mergedInto !== undefined;
-  return {
-    atMs: data.at,
-    id,
-    severity,
-    title,
-    where: where.join(' or '),
-    isNarrow,
-    isMerged,
-    openedAtMs: openedAt,
-  };
+  const { at, ...rest } = data;
+  return { ...rest, atMs: at };
 }
 
-function isOneThing(names: readonly string[]): boolean {
-  return names.includes('target') || names.includes('store');
+/** An incident of a snapshot. Undefined: a newer monitor writes it otherwise. */
+export function readIncident(part: Readonly<Record<string, unknown>>): WireIncident | undefined {
+  return incident.safeParse(part).data;
+}
+
+/** Undefined: as with `readChange`. */
+export function readMethodChange(event: WireEvent): WireMethodChange | undefined {
+  const { data } = methodChange.safeParse(event);
+  if (data === undefined) return undefined;
+  const { at, kind: _, ...rest } = data;
+  return { ...rest, atMs: at };
+}
+
+/** The one target that the incident is about. Undefined: it is about more. */
+export function loneTarget({ scope }: WireIncident): string | undefined {
+  return scope.length === 1 ? scope[0]?.['target'] : undefined;
 }

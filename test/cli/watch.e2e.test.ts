@@ -66,7 +66,7 @@ describe('kassavakt watch', () => {
   });
 
   test('tells of a store in a line, soon after it happens', async () => {
-    const { printed } = await watch([], 3, (n) => {
+    const { printed } = await watch(['--all'], 3, (n) => {
       if (n !== 2) return;
       const store = ['Solhaga-1-T1', 'Solhaga-1-T2', 'Solhaga-1-T3'];
       void source.announce(store.map((id) => move(estate, id, 'up', 'down', Date.now())));

@@ -4,10 +4,11 @@ import { FeedPrinter } from '../../src/cli/feed-printer.ts';
 import type { State } from '../../src/core/health.ts';
 import { type FeedFilter, toWire, type WireEvent } from '../../src/feed/protocol.ts';
 import { makeSnapshot } from '../../src/feed/snapshot.ts';
-import { toIncidentId } from '../../src/estate/ids.ts';
 import { Announcer, makeEstate, move } from '../feed/announcer.ts';
 
 const estate = makeEstate(14, 10);
+/** As `watch --all` shows it. */
+const SHOWN = { hasColours: false, timeZone: 'Europe/Stockholm', tellsTargets: true } as const;
 const START_MS = Date.UTC(2025, 11, 22, 13, 7, 0);
 const ids = Array.from(estate.targets.keys());
 
@@ -17,7 +18,7 @@ function begin(
   width?: number,
   nowMs = START_MS,
 ): { printer: FeedPrinter; said: readonly string[] } {
-  const printer = new FeedPrinter({ width, hasColours: false, timeZone: 'Europe/Stockholm' });
+  const printer = new FeedPrinter({ ...SHOWN, width });
   const snapshot = makeSnapshot(source, {} satisfies FeedFilter, nowMs);
   return { printer, said: printer.print({ kind: 'snapshot', snapshot }, nowMs) };
 }
@@ -42,7 +43,7 @@ function say(printer: FeedPrinter, events: readonly WireEvent[], afterMs = 2_000
 const terminals = (store: string, count: number) =>
   Array.from({ length: count }, (_, i) => `${store}-T${i + 1}`);
 
-describe('FeedPrinter', () => {
+describe('FeedPrinter, with all targets', () => {
   test('begins with the day, the sums, and what is down already', async () => {
     const source = await allUp();
     await source.announce([
@@ -166,7 +167,7 @@ describe('FeedPrinter', () => {
   });
 
   test('does without sums when it was given no snapshot', () => {
-    const printer = new FeedPrinter({ hasColours: false, timeZone: 'Europe/Stockholm' });
+    const printer = new FeedPrinter(SHOWN);
     const down = terminals('Solhaga-7', 4).map((id) => event(id, 'up', 'down', START_MS));
     expect(say(printer, down)).toEqual([
       '-- Monday, 22 December 2025',
@@ -199,41 +200,6 @@ describe('FeedPrinter', () => {
     ]);
   });
 
-  test('tells of wide incidents, and leaves out those that other lines tell', async () => {
-    const { printer } = begin(await allUp());
-    const incident = (
-      kind: 'opened' | 'updated' | 'resolved',
-      scope: Record<string, string>[],
-      atMs: number,
-    ) =>
-      toWire({
-        seq: ++seq,
-        atMs,
-        kind: `incident-${kind}`,
-        incident: {
-          id: toIncidentId('i1'),
-          scope,
-          title: 'Terminals of acquirer A cannot reach their host',
-          severity: 'critical',
-          state: kind === 'resolved' ? 'resolved' : 'open',
-          openedAtMs: START_MS,
-          targetsDown: 38,
-          storesAffected: 14,
-          reason: 'host',
-        },
-      });
-    const wide = [{ acquirer: 'A', region: 'Värmland' }];
-    expect(say(printer, [incident('opened', [{ store: 'Solhaga-1' }], START_MS)])).toEqual([]);
-    expect(
-      say(printer, [incident('opened', wide, START_MS), incident('updated', wide, START_MS + 100)]),
-    ).toEqual([
-      '14:07:00  DOWN  Incident, critical: Terminals of acquirer A cannot reach their host (acquirer A, region Värmland).',
-    ]);
-    expect(say(printer, [incident('resolved', wide, START_MS + 3_600_000)])).toEqual([
-      '15:07:00  BACK  Incident over after 1 h: Terminals of acquirer A cannot reach their host (acquirer A, region Värmland).',
-    ]);
-  });
-
   test('keeps to the width, and lets no text steer the terminal', async () => {
     const { printer } = begin(await allUp(), 40);
     const evil = {
@@ -247,7 +213,7 @@ describe('FeedPrinter', () => {
   });
 
   test('says by a word what it says by a colour', async () => {
-    const printer = new FeedPrinter({ hasColours: true, timeZone: 'Europe/Stockholm' });
+    const printer = new FeedPrinter({ ...SHOWN, hasColours: true });
     const [, line] = say(printer, [event('web-Solhaga', 'up', 'down', START_MS)]);
     expect(line).toBe(
       '14:07:00  \u001b[31;1mDOWN\u001b[0m  web-Solhaga is down: The terminal cannot reach its payment host.',
