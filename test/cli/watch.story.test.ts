@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
 import { FeedPrinter } from '../../src/cli/feed-printer.ts';
 import { IncidentTable } from '../../src/cli/incident-table.ts';
 import type { EventDraft, Incident, IncidentChanged, MethodState } from '../../src/core/events.ts';
@@ -272,6 +273,59 @@ describe('kassavakt watch, without --all', () => {
       '16:07:15  BACK  Card and wallet payments work again.',
       '16:08:00  BACK  Over after 2 h 1 min: all 140 card terminals of Solhaga were down, 14 stores.',
     ]);
+  });
+
+  test('ends every incident that it began, however they come and go, and is silent afterwards', async () => {
+    const begin = await snapshot();
+    const step = fc.record({
+      who: fc.nat(5),
+      gapMs: fc.integer({ min: 0, max: 4 * MINUTE }),
+      down: fc.integer({ min: 1, max: 140 }),
+      severity: fc.constantFrom('minor' as const, 'major' as const, 'critical' as const),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 10, maxLength: 80 }), (steps) => {
+        const open = new Map<number, Incident>();
+        const drafts: EventDraft[] = [];
+        let afterMs = 0;
+        const end = (who: number, told: Incident) => {
+          open.delete(who);
+          drafts.push(incident('resolved', afterMs, told));
+        };
+        for (const { who, gapMs, down, severity } of steps) {
+          afterMs += gapMs;
+          const before = open.get(who);
+          const isLone = who > 2;
+          if (before !== undefined && (isLone || down > 100)) end(who, before);
+          else {
+            const now: Incident = isLone
+              ? lone(`Norrbo-${who}-T1`, { severity, openedAtMs: T0 + afterMs })
+              : {
+                  ...OUTAGE,
+                  id: toIncidentId(`i${who}`),
+                  title: `${down} of cause-${who} are down`,
+                  severity,
+                };
+            open.set(who, now);
+            drafts.push(incident(before === undefined ? 'opened' : 'updated', afterMs, now));
+          }
+        }
+        for (const [who, told] of Array.from(open)) end(who, told);
+        const printer = new FeedPrinter({ hasColours: false, timeZone: 'Europe/Stockholm' });
+        printer.print({ kind: 'snapshot', snapshot: begin }, T0 - SECOND);
+        const lines = play(printer, drafts);
+        for (const name of ['cause-0', 'cause-1', 'cause-2']) {
+          const last = lines.findLast((line) => line.includes(name));
+          if (last !== undefined) expect(last).toMatch(/BACK {2}Over after/);
+        }
+        for (const name of ['Norrbo-3-T1', 'Norrbo-4-T1', 'Norrbo-5-T1']) {
+          const last = lines.findLast((line) => line.includes(name));
+          if (last !== undefined) expect(last).toMatch(/BACK .* works? again/);
+        }
+        expect(printer.tick(T0 + afterMs + 24 * HOUR)).toEqual([]);
+      }),
+      { numRuns: 60 },
+    );
   });
 });
 
