@@ -66,8 +66,9 @@ export interface ProbedRows {
 export class Suspicion {
   /** By rank, the order of the ids' hashes: neighbours share nothing. */
   private readonly slots: Int32Array;
-  private readonly targets: (Target | undefined)[];
-  private readonly rankOfSlot = new Map<number, number>();
+  private readonly targets: (Target | undefined)[] = [];
+  /** −1: no target is in the row. */
+  private readonly rankOfSlot: Int32Array;
   private readonly coded = new Map<
     string,
     { readonly codes: Int32Array; readonly values: Map<string, number> }
@@ -88,11 +89,22 @@ export class Suspicion {
   /** `members`: each target with its row. `ratePerS`: how many probes a second there ordinarily are. */
   constructor(members: readonly { readonly slot: number; readonly target: Target }[], ratePerS: number) {
     const count = members.length;
-    const keys = Float64Array.from(members, ({ target }, i) => fnv1a(target.id) * 2 ** 20 + i).sort();
-    const ordered = Array.from(keys, (key) => members[key % 2 ** 20]);
-    this.slots = Int32Array.from(ordered, (member) => member?.slot ?? -1);
-    this.targets = ordered.map((member) => member?.target);
-    for (const [rank, slot] of this.slots.entries()) this.rankOfSlot.set(slot, rank);
+    const keys = new Float64Array(count);
+    let slots = 0;
+    for (const [i, { slot, target }] of members.entries()) {
+      keys[i] = fnv1a(target.id) * 2 ** 20 + i;
+      slots = Math.max(slots, slot + 1);
+    }
+    keys.sort();
+    this.slots = new Int32Array(count);
+    this.rankOfSlot = new Int32Array(slots).fill(-1);
+    for (let rank = 0; rank < count; rank++) {
+      const member = members[(keys[rank] ?? 0) % 2 ** 20];
+      if (member === undefined) continue;
+      this.targets.push(member.target);
+      this.slots[rank] = member.slot;
+      this.rankOfSlot[member.slot] = rank;
+    }
     this.suspectedMs = new Float64Array(count).fill(Number.NEGATIVE_INFINITY);
     this.pickedMs = new Float64Array(count).fill(Number.NEGATIVE_INFINITY);
     this.ratePerMs = ratePerS / 1_000;
@@ -123,8 +135,8 @@ export class Suspicion {
 
   /** The target in this row has begun to fail. */
   suspect(slot: number, nowMs: number): void {
-    const rank = this.rankOfSlot.get(slot);
-    if (rank === undefined || nowMs - (this.suspectedMs[rank] ?? 0) < SUSPECT_MS) return;
+    const rank = this.rankOfSlot[slot] ?? -1;
+    if (rank === -1 || nowMs - (this.suspectedMs[rank] ?? 0) < SUSPECT_MS) return;
     this.suspectedMs[rank] = nowMs;
     this.lastSuspectMs = nowMs;
     this.credit = Math.min(MOST_CREDIT, this.credit + PICKS_PER_SUSPECT);
