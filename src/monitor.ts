@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { schedule } from 'node-cron';
 import type { Logger } from 'pino';
@@ -26,10 +26,10 @@ import { createApp } from './http/app.ts';
 import { listen, makeServer, urlOf } from './http/listening-server.ts';
 import type { Readiness, ReloadSummary } from './http/app-context.ts';
 import { makeAuthenticator } from './http/auth.ts';
-import { JOURNAL_FILE, JournalDamaged, JournalUnavailable } from './journal/journal.ts';
-import { noteOutlook, outlookInForce } from './journal/outlook-codec.ts';
-import { setAside } from './journal/set-aside.ts';
-import { SqliteJournal } from './journal/sqlite-journal.ts';
+import { JournalUnavailable } from './journal/journal.ts';
+import { loadOutlook, noteOutlook, outlookInForce } from './journal/outlook-codec.ts';
+import { openJournal } from './journal/open-journal.ts';
+import type { SqliteJournal } from './journal/sqlite-journal.ts';
 import type { Clock } from './lib/clock.ts';
 import { err, ok, type Result } from './lib/result.ts';
 import { startProcessMetrics } from './metrics/process-metrics.ts';
@@ -105,17 +105,27 @@ async function assemble(
   const { clock, probers, version } = dependencies;
   let settings = first;
   const server = stack.use(makeServer());
-  const journal = stack.use(await openJournal(settings.dataDir, clock, log));
+  const journal = stack.use(
+    await openJournal(settings.dataDir, clock, (kept, error) =>
+      log.error(
+        { event: 'journal.set-aside', kept, err: error },
+        'the journal was damaged: kept aside, a new one begins',
+      ),
+    ),
+  );
   const board = new Board();
   const heads = journal.heads();
   for (const head of heads) board.apply(head);
   const outlook = (): Outlook => settings;
-  const { outages, owed } = resumeOutages(settings.dataDir, journal, outlook());
+  const hash = await keepOutlook(journal, first, log);
+  const outlookOf = (named: string): Outlook | undefined =>
+    named === hash ? first : loadOutlook(journal, named);
+  const { outages, owed } = resumeOutages(settings.dataDir, journal, first, outlookOf);
 
   const columns = new TargetColumns();
   const listeners = new Set<(events: readonly JournalEvent[]) => void>();
   const sources = { outlook, evidenceSince: (sinceMs: number) => engine.evidenceSince(sinceMs) };
-  const ledger = new Ledger({ journal, board, outages }, sources, clock, {
+  const ledger = new Ledger({ journal, board, outages, outlook: outlookInForce(heads) }, sources, clock, {
     announced: (events) => {
       for (const listener of listeners) listener(events);
     },
@@ -128,7 +138,7 @@ async function assemble(
         );
     },
   });
-  stack.use(new OutageCheckpoints(settings.dataDir, outages, () => ledger.foldedSeq, clock));
+  stack.use(new OutageCheckpoints(settings.dataDir, outages, () => ledger.folded, clock));
   stack.use(ledger);
   const calendar = stack.use(
     new MaintenanceCalendar(outages.quiet, clock, (draft) => ledger.recordAct(draft)),
@@ -175,7 +185,7 @@ async function assemble(
     },
   });
   stack.use(engine);
-  const [hash] = await Promise.all([keepOutlook(journal, outlook(), log), engine.open(settings)]);
+  await engine.open(settings);
   const calm = stack.use(new CalmMode(clock, (pace) => engine.setPace(pace)));
 
   const source = {
@@ -278,21 +288,6 @@ function boundsOf(settings: Settings, log: Logger): Limits {
   const { limits, warning } = resolveLimits(settings, readMaxOpenFiles());
   if (warning !== undefined) log.warn({ event: 'limits.descriptors', ...limits }, warning);
   return limits;
-}
-
-async function openJournal(dataDir: string, clock: Clock, log: Logger): Promise<SqliteJournal> {
-  const path = join(dataDir, JOURNAL_FILE);
-  try {
-    return await SqliteJournal.open(path);
-  } catch (error) {
-    if (!(error instanceof JournalDamaged)) throw error;
-    const kept = setAside(path, clock);
-    log.error(
-      { event: 'journal.set-aside', kept, err: error },
-      'the journal was damaged: kept aside, a new one begins',
-    );
-    return SqliteJournal.open(path);
-  }
 }
 
 /** The hash by which the journal keeps `outlook`; undefined when it cannot at present: a replay then needs a configuration. */

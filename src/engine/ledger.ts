@@ -5,6 +5,7 @@ import type { Outlook } from '../core/outlook.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
 import type { TargetChange } from './engine.ts';
+import type { Folded } from './outage-checkpoint.ts';
 import { PendingDrafts } from './pending-drafts.ts';
 
 /** How long to wait before writing again when the journal refuses: doubles from the first to the last. Unit: ms. */
@@ -28,6 +29,8 @@ export interface LedgerStore {
   readonly journal: Journal;
   readonly board: Board;
   readonly outages: Outages;
+  /** The outlook of the journal's that is in force at its end; undefined: it names none. */
+  readonly outlook?: string | undefined;
 }
 
 /** What the ledger asks of the rest of the monitor. */
@@ -58,6 +61,7 @@ export class Ledger implements AsyncDisposable {
   private readonly listener: LedgerListener;
   private readonly pending = new PendingDrafts();
   private readonly acts = new Map<EventDraft, (event: JournalEvent) => void>();
+  private outlook: string | undefined;
   private owed: EventDraft[] = [];
   private prepared: Prepared | undefined;
   private writing: Promise<void> | undefined;
@@ -71,6 +75,7 @@ export class Ledger implements AsyncDisposable {
     this.journal = store.journal;
     this.board = store.board;
     this.outages = store.outages;
+    this.outlook = store.outlook;
     this.sources = sources;
     this.clock = clock;
     this.listener = listener;
@@ -87,9 +92,9 @@ export class Ledger implements AsyncDisposable {
     return this.pending.length + (this.prepared?.drafts.length ?? 0);
   }
 
-  /** The newest event of the journal while the outages hold all of it and nothing else; otherwise undefined. */
-  get foldedSeq(): number | undefined {
-    return this.prepared === undefined ? this.journal.lastSeq : undefined;
+  /** What of the journal the outages hold, and under which outlook; undefined while they hold more than it does. */
+  get folded(): Folded | undefined {
+    return this.prepared === undefined ? { seq: this.journal.lastSeq, outlook: this.outlook } : undefined;
   }
 
   recordChange(change: TargetChange): void {
@@ -203,7 +208,10 @@ export class Ledger implements AsyncDisposable {
     const input = draft.atMs < atMs ? { ...draft, atMs } : draft;
     drafts.push(...this.outages.advanceTo(input.atMs));
     // Not sooner: what was due before is told under what was in force then, as a replay tells it.
-    if (draft.kind === 'config-reloaded') this.outages.setOutlook(this.sources.outlook());
+    if (draft.kind === 'config-reloaded') {
+      this.outages.setOutlook(this.sources.outlook());
+      this.outlook = draft.outlook;
+    }
     const place = drafts.push(input) - 1;
     for (const following of this.outages.apply(input)) drafts.push(following);
     return place;

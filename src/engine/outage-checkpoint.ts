@@ -11,7 +11,7 @@ import { type Clock, repeat } from '../lib/clock.ts';
 
 const FILE = 'outages.json';
 /** Grows when the layout of `SavedOutages` changes: an older file is then not read. */
-const VERSION = 1;
+const VERSION = 2;
 /** How often what has changed is saved: a restart folds no more than that anew. Unit: ms. */
 const SAVE_EVERY_MS = 10_000;
 const PAGE_EVENTS = 5_000;
@@ -20,7 +20,15 @@ interface Checkpoint {
   readonly version: number;
   /** The newest event of the journal that is in it. */
   readonly seq: number;
+  /** By which outlook of the journal's it was folded; null: it keeps none. */
+  readonly outlook: string | null;
   readonly outages: SavedOutages;
+}
+
+/** What a checkpoint says of the journal. */
+export interface Folded {
+  readonly seq: number;
+  readonly outlook: string | undefined;
 }
 
 /** The fold as it was at the journal's end, and what it would still have told there. */
@@ -32,22 +40,35 @@ export interface Resumed {
 
 /**
  * The outages at the end of `journal`: from the checkpoint in `folder`, if there is one of this journal, and the events
- * after it. Without one the targets' newest states are all that is known, and what is down settles anew.
+ * after it, each under the outlook that was then in force (see `outlookOf`; `current` where that has none). Without a
+ * checkpoint the targets' newest states are all that is known, and what is down settles anew.
  */
-export function resumeOutages(folder: string, journal: Journal, outlook: Outlook): Resumed {
+export function resumeOutages(
+  folder: string,
+  journal: Journal,
+  current: Outlook,
+  outlookOf: (hash: string) => Outlook | undefined,
+): Resumed {
   const checkpoint = load(folder, journal);
   if (checkpoint === undefined && journal.lastSeq > 0)
-    return { outages: begin(journal.heads(), outlook), owed: [] };
-  const outages =
-    checkpoint === undefined ? new Outages(outlook) : Outages.revive(checkpoint.outages, outlook);
+    return { outages: begin(journal.heads(), current), owed: [] };
+  const { outlook = null } = checkpoint ?? {};
+  const before = outlook === null ? current : (outlookOf(outlook) ?? current);
+  const outages = checkpoint === undefined ? new Outages(before) : Outages.revive(checkpoint.outages, before);
   const told: EventDraft[] = [];
   const due: EventDraft[] = [];
   let seq = checkpoint?.seq ?? 0;
   for (let page = journal.read(seq, PAGE_EVENTS); page.length > 0; page = journal.read(seq, PAGE_EVENTS)) {
     for (const event of page) {
       seq = event.seq;
-      if (isOutcome(event)) told.push(event);
-      else due.push(...outages.apply(event).filter(isOutcome));
+      if (isOutcome(event)) {
+        told.push(event);
+        continue;
+      }
+      due.push(...outages.advanceTo(event.atMs).filter(isOutcome));
+      if (event.kind === 'config-reloaded' && event.outlook !== undefined)
+        outages.setOutlook(outlookOf(event.outlook) ?? current);
+      due.push(...outages.apply(event).filter(isOutcome));
     }
   }
   const lastMs = told.at(-1)?.atMs ?? 0;
@@ -71,20 +92,20 @@ function load(folder: string, journal: Journal): Checkpoint | undefined {
   }
 }
 
-/** Keeps the checkpoint in `folder` near the journal's end, and at it when disposed of. `seq`: of what was folded. */
+/** Keeps the checkpoint in `folder` near the journal's end, and at it when disposed of. */
 export class OutageCheckpoints implements AsyncDisposable {
   private readonly folder: string;
   private readonly outages: Outages;
-  private readonly seqOf: () => number | undefined;
+  private readonly foldedOf: () => Folded | undefined;
   private readonly timer: Disposable;
   private savedSeq = -1;
   private saving: Promise<void> = Promise.resolve();
 
-  /** `seqOf`: the newest event that the fold holds; undefined while it holds more than the journal does. */
-  constructor(folder: string, outages: Outages, seqOf: () => number | undefined, clock: Clock) {
+  /** `foldedOf`: what the fold holds; undefined while it holds more than the journal does. */
+  constructor(folder: string, outages: Outages, foldedOf: () => Folded | undefined, clock: Clock) {
     this.folder = folder;
     this.outages = outages;
-    this.seqOf = seqOf;
+    this.foldedOf = foldedOf;
     this.save();
     this.timer = repeat(clock, SAVE_EVERY_MS, () => this.save());
   }
@@ -96,10 +117,12 @@ export class OutageCheckpoints implements AsyncDisposable {
   }
 
   private save(): void {
-    const seq = this.seqOf();
-    if (seq === undefined || seq === this.savedSeq) return;
+    const folded = this.foldedOf();
+    if (folded === undefined || folded.seq === this.savedSeq) return;
+    const { seq, outlook = null } = folded;
     this.savedSeq = seq;
-    const text = JSON.stringify({ version: VERSION, seq, outages: this.outages.save() } satisfies Checkpoint);
+    const checkpoint: Checkpoint = { version: VERSION, seq, outlook, outages: this.outages.save() };
+    const text = JSON.stringify(checkpoint);
     this.saving = this.saving.then(() => write(join(this.folder, FILE), text));
   }
 }

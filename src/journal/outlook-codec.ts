@@ -57,6 +57,12 @@ export function outlookInForce(heads: readonly JournalEvent[]): string | undefin
   return newest?.kind === 'config-reloaded' ? newest.outlook : undefined;
 }
 
+/** An outlook that the journal keeps; undefined when it has none by that hash. Throws as `decodeOutlook`. */
+export function loadOutlook(journal: Pick<Journal, 'loadOutlook'>, hash: string): Outlook | undefined {
+  const body = journal.loadOutlook(hash);
+  return body === undefined ? undefined : decodeOutlook(hash, body);
+}
+
 /** The reverse of `encodeOutlook`; addresses are empty. Throws `JournalDamaged` when `body` is not what `hash` names. */
 export function decodeOutlook(hash: string, body: Uint8Array): Outlook {
   const json = inflated(hash, body);
