@@ -49,6 +49,7 @@ const act = z.discriminatedUnion('kind', [
   z.object({
     kind: z.enum(['monitor-blinded', 'monitor-recovered']),
     at: time,
+    since: time,
     message: z.string(),
   }),
 ]);
@@ -90,8 +91,11 @@ function sayAct(data: Act, nameOf: (store: string) => string): Omit<Told, 'atMs'
     }
     case 'monitor-blinded':
       return { mark: 'warn', text: data.message };
-    default:
-      return { mark: 'back', text: data.message };
+    default: {
+      const lasted = formatDuration(Math.max(0, data.at - data.since));
+      const text = `The monitor can see again, after ${lasted}; the targets have been checked anew.`;
+      return { mark: 'back', text };
+    }
   }
 }
 

@@ -147,7 +147,9 @@ export class IncidentNews {
     if (isWorse || isWider || (now.state === 'open' && told.state === 'recovering')) {
       const again = now.state === 'open' && told.state === 'recovering' ? 'Failing again' : 'Now';
       const head = isWorse ? `${upperFirst(now.severity)} now` : again;
-      return { mark: 'down', atMs, text: this.sentence(withHead(head, now.title), now, atMs) };
+      const text = withHead(head, now.title);
+      // The reason was told with the same words before.
+      return { mark: 'down', atMs, text: this.sentence(text, now, atMs, now.title !== told.title) };
     }
     const isSmaller = now.targetsDown < told.targetsDown || now.storesAffected < told.storesAffected;
     if (now.state === 'recovering' && isSmaller) {
@@ -206,9 +208,10 @@ export class IncidentNews {
     return [{ mark: 'back', atMs, text }];
   }
 
-  private sentence(text: string, incident: WireIncident, atMs: number): string {
+  private sentence(text: string, incident: WireIncident, atMs: number, tellsWhy = true): string {
     const { reason, methodsLost } = incident;
-    const why = whyMany(loneTarget(incident) === undefined ? [reason, reason] : [reason]);
+    const reasons = loneTarget(incident) === undefined ? [reason, reason] : [reason];
+    const why = tellsWhy ? whyMany(reasons) : '';
     const lost = this.words.claim(methodsLost, atMs);
     return `${text}${why === '' ? '' : `: ${why}`}.${lost === '' ? '' : ` ${lost}`}`;
   }

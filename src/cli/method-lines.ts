@@ -13,7 +13,7 @@ const WORSE_MS = 15 * 60_000;
 /** Told again at most so often while it grows better. Unit: ms. */
 const BETTER_MS = 30 * 60_000;
 /** A smaller part of the stores than this is no news while more of them are without. */
-const SMALL_SHARE = 0.05;
+const SMALL_SHARE = 0.1;
 /** So many stores are named one by one. */
 const MANY_NAMES = 3;
 
@@ -92,7 +92,11 @@ export class MethodNews {
   claim(methods: readonly string[], atMs: number): string {
     const lost = methods
       .map((name) => this.methodOf(name))
-      .filter((method) => this.viewOf(method.name).lost.length > method.toldLost);
+      .filter((method) => {
+        const { lost, stores } = this.viewOf(method.name);
+        const isFirst = method.toldLost === 0 || lost.length === stores;
+        return lost.length > method.toldLost && (isFirst || isMuch(lost.length - method.toldLost, stores));
+      });
     return this.sayTogether(lost, atMs)
       .map(({ text }) => text)
       .join(' ');
@@ -132,8 +136,7 @@ export class MethodNews {
     const lost = view.lost.length;
     const grown = lost - method.toldLost;
     const isSwitch = levelsOf(view) !== method.toldChains || view.offline > 0 !== method.toldOffline > 0;
-    const isMuch = Math.abs(grown) >= Math.max(1, SMALL_SHARE * view.stores);
-    if (!isSwitch && !isMuch && (grown === 0 || method.toldLost > 0)) return undefined;
+    if (!isSwitch && !isMuch(grown, view.stores) && (grown === 0 || method.toldLost > 0)) return undefined;
     const gatheredMs = method.changedAtMs + this.gatherMs;
     if (method.toldLost === 0 && grown > 0) return gatheredMs;
     const isEnd = lost === 0 && grown < 0;
@@ -166,7 +169,9 @@ export class MethodNews {
     const names = methods.map(({ name }) => wordForMethod(name));
     const rest = `${view.offline > 0 ? `; offline only in ${view.offline}` : ''}${view.unseen > 0 ? `; not known in ${view.unseen}` : ''}.`;
     if (lost > toldLost) {
-      return { mark: 'down', atMs, text: `No ${listWords(names, 'or')} payments ${this.where(view)}${rest}` };
+      const more = toldLost > 0 && lost < view.stores ? `, ${lost - toldLost} more than before` : '';
+      const text = `No ${listWords(names, 'or')} payments ${this.where(view)}${more}${rest}`;
+      return { mark: 'down', atMs, text };
     }
     const subject = `${upperFirst(listWords(names, 'and'))} payments`;
     if (lost === 0 && view.offline > 0) {
@@ -261,6 +266,10 @@ function note({ known, unseen }: Store, method: string, state: MethodState): voi
   }
   unseen.delete(method);
   known.set(method, state);
+}
+
+function isMuch(grown: number, stores: number): boolean {
+  return Math.abs(grown) >= Math.max(1, SMALL_SHARE * stores);
 }
 
 /** Which chains have lost all stores: a change of that is news however few stores it takes. */

@@ -169,13 +169,13 @@ describe('kassavakt watch', () => {
     {
       name: 'that we see again',
       draft: {
-        atMs: T0,
+        atMs: T0 + 4 * MINUTE,
         kind: 'monitor-recovered',
         reason: 'self-network',
         message: 'Our own network is back.',
         sinceMs: T0,
       },
-      line: '14:07:00  BACK  Our own network is back.',
+      line: '14:11:00  BACK  The monitor can see again, after 4 min; the targets have been checked anew.',
     },
     {
       name: 'a reload',

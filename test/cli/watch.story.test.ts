@@ -216,7 +216,10 @@ describe('kassavakt watch, without --all', () => {
       ...pay('Solhaga', 1, 14, 'available', 2 * MINUTE),
       { atMs: T0 + 3 * MINUTE, kind: 'monitor-recovered', ...sight, message: 'We can see again.' },
     ]);
-    expect(lines).toEqual(['14:07:00  WARN  Our own network is gone.', '14:10:00  BACK  We can see again.']);
+    expect(lines).toEqual([
+      '14:07:00  WARN  Our own network is gone.',
+      '14:10:00  BACK  The monitor can see again, after 3 min; the targets have been checked anew.',
+    ]);
   });
 
   test('tells once that the monitor runs late, when it does for a good part of the estate', async () => {
