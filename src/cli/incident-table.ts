@@ -17,6 +17,7 @@ interface Row {
   resolvedAtMs: number | undefined;
   /** When most of its targets were down. */
   widest: { readonly title: string; readonly targetsDown: number };
+  mostStores: number;
   /** Ways to pay that its stores had lost, by whatever. */
   readonly methods: Set<string>;
 }
@@ -50,6 +51,7 @@ export class IncidentTable {
       chain,
       resolvedAtMs: undefined,
       widest: incident,
+      mostStores: 0,
       methods: new Set<string>(),
     };
     this.rows.set(incident.id, row);
@@ -57,6 +59,7 @@ export class IncidentTable {
     row.chain = chain;
     row.resolvedAtMs = kind === 'incident-resolved' ? atMs : undefined;
     if (incident.targetsDown >= row.widest.targetsDown) row.widest = incident;
+    row.mostStores = Math.max(row.mostStores, incident.storesAffected);
     for (const name of incident.methodsLost) row.methods.add(name);
   }
 
@@ -117,7 +120,8 @@ export class IncidentTable {
   }
 
   /**
-   * Which stores lost which ways to pay by which incident: by the youngest that can have done it. What sways is its
+   * Which stores lost which ways to pay by which incident: by the youngest that can have done it and has hit
+   * as many. What sways is its
    * doing while it lasts.
    */
   private lostBy(rows: readonly Row[]): ReadonlyMap<Row, ReadonlyMap<string, ReadonlySet<string>>> {
@@ -129,10 +133,12 @@ export class IncidentTable {
         incident.openedAtMs <= atMs && atMs <= (resolvedAtMs ?? atMs);
       const before = doers.get(key);
       if (before !== undefined && isOn(before)) continue;
-      const row = rows.findLast(
+      const able = rows.filter(
         (each) =>
           isOn(each) && each.methods.has(method) && (each.chain === undefined || each.chain === chain),
       );
+      const hasRoom = (each: Row) => (all.get(each)?.get(method)?.size ?? 0) < each.mostStores;
+      const row = able.findLast(hasRoom) ?? able[0];
       if (row === undefined) continue;
       doers.set(key, row);
       const lost = all.get(row) ?? new Map<string, Set<string>>();
