@@ -17,6 +17,8 @@ export interface Model {
   readonly rates: readonly number[];
   /** How often a leaf fails without a cause. */
   readonly background: number;
+  /** It is taken for no more than this. */
+  readonly mostBackground: number;
   readonly cells: readonly Cell[];
   /** Logarithm of the likelihood less what the causes cost: the higher the better. Unit: nats. */
   readonly score: number;
@@ -34,6 +36,7 @@ const LEAST_BACKGROUND = 1e-6;
 const MOST_BACKGROUND = 0.5;
 /** What a rate is taken for before it is fitted. */
 const FIRST_RATE = 0.8;
+const FIRST_BACKGROUND = 0.01;
 const ROUNDS = 24;
 /** What it costs to say that there is a cause at all. Unit: nats. */
 const CAUSE_COST = 1.5;
@@ -57,10 +60,18 @@ export class Scorer {
     for (const leaf of candidates.upLeaves) this.isKnown[leaf] = 1;
   }
 
-  nothing(): PlacedModel {
+  /** The model without a cause. */
+  nothing(mostBackground = MOST_BACKGROUND): PlacedModel {
     const { downLeaves, upLeaves } = this.candidates;
     const cells = [{ causes: [], down: downLeaves.length, up: upLeaves.length }];
-    return { ...this.fit([], cells, [], undefined), cellOf: new Uint16Array(this.table.size) };
+    const from = { background: FIRST_BACKGROUND, mostBackground };
+    return { ...this.fit([], cells, [], from), cellOf: new Uint16Array(this.table.size) };
+  }
+
+  /** The model with its background taken for what it is. */
+  unbound(model: PlacedModel): PlacedModel {
+    const from = { background: model.background, mostBackground: MOST_BACKGROUND };
+    return { ...model, ...this.fit(model.causes, model.cells, model.rates, from) };
   }
 
   /** The model with one cause more. */
@@ -91,7 +102,7 @@ export class Scorer {
       }
     }
     const rates = [...model.rates, FIRST_RATE];
-    return { ...this.fit([...model.causes, cause], next, rates, model.background), cellOf };
+    return { ...this.fit([...model.causes, cause], next, rates, model), cellOf };
   }
 
   /** The model with fewer causes. */
@@ -107,7 +118,7 @@ export class Scorer {
       ...cell,
       causes: cell.causes.map((i) => renamed[i] ?? -1).filter((i) => i >= 0),
     }));
-    return { ...model, ...this.fit(causes, cells, rates, model.background) };
+    return { ...model, ...this.fit(causes, cells, rates, model) };
   }
 
   /** The model with one cause more, without its places. */
@@ -126,7 +137,7 @@ export class Scorer {
       next.push({ ...cell, down: cell.down - downs, up: cell.up - ups });
       if (downs + ups > 0) next.push({ causes: [...cell.causes, causes.length], down: downs, up: ups });
     }
-    return this.fit([...causes, cause], next, [...model.rates, FIRST_RATE], model.background);
+    return this.fit([...causes, cause], next, [...model.rates, FIRST_RATE], model);
   }
 
   /** Its members of which anything is known, ascending. */
@@ -147,7 +158,7 @@ export class Scorer {
     causes: readonly number[],
     cells: readonly Cell[],
     rates: readonly number[],
-    background = 0.01,
+    { background, mostBackground }: Pick<Model, 'background' | 'mostBackground'>,
   ): Model {
     const { downLeaves, upLeaves, down, up } = this.candidates;
     const known = downLeaves.length + upLeaves.length;
@@ -169,7 +180,7 @@ export class Scorer {
         change = Math.max(change, Math.abs(next - (fitted[i] ?? 0)));
         fitted[i] = next;
       }
-      const next = clamp((noiseShare + 0.1) / (known + 10), LEAST_BACKGROUND, MOST_BACKGROUND);
+      const next = clamp((noiseShare + 0.1) / (known + 10), LEAST_BACKGROUND, mostBackground);
       change = Math.max(change, Math.abs(next - noise) / noise);
       noise = next;
       if (change < 0.002) break;
@@ -181,7 +192,7 @@ export class Scorer {
       if (cell.up > 0) score += cell.up * Math.log(1 - rate);
     }
     for (const cause of causes) score -= priceOf(this.candidates, cause);
-    return { causes, rates: fitted, background: noise, cells, score };
+    return { causes, rates: fitted, background: noise, mostBackground, cells, score };
   }
 }
 

@@ -5,6 +5,8 @@ import type { Tally } from './scope-tally.ts';
 const BETTER = 0.01;
 /** Sums of the same numbers in another order differ by less. Unit: nats. */
 const SAME_SCORE = 1e-6;
+/** More than this failing without a cause is looked at twice: it may be causes of which none alone seemed likely. */
+const USUAL_BACKGROUND = 0.03;
 const MOST_CAUSES = 64;
 const ROUNDS = 8;
 /** So many changes are followed up in a round. */
@@ -14,10 +16,35 @@ const HOPE = 4;
 
 /** The causes that explain best what is down: greedily first, then by taking out, exchanging, joining, dividing. */
 export function searchScopes(scorer: Scorer, tally: Tally): PlacedModel {
-  const nothing = scorer.nothing();
+  const free = searchFrom(scorer, tally, scorer.nothing());
+  if (unexplainedShare(free) <= USUAL_BACKGROUND) return free;
+  const few = searchFrom(scorer, tally, scorer.nothing(USUAL_BACKGROUND));
+  const bound = improve(scorer, tally, [], scorer.unbound(few));
+  return bound.score > free.score + BETTER ? bound : free;
+}
+
+/** What share of the leaves that are in no cause are down. */
+function unexplainedShare({ cells }: Model): number {
+  let [down, up] = [0, 0];
+  for (const cell of cells) {
+    if (cell.causes.length > 0) continue;
+    down += cell.down;
+    up += cell.up;
+  }
+  return down === 0 ? 0 : down / (down + up);
+}
+
+function searchFrom(scorer: Scorer, tally: Tally, nothing: PlacedModel): PlacedModel {
+  tally.narrow(0);
   tally.set(nothing);
   const broad = tally.shortlist(nothing, 0);
-  let best = grow(scorer, tally, nothing, broad);
+  const grown = grow(scorer, tally, nothing, broad);
+  tally.narrow(grown.background);
+  return improve(scorer, tally, broad, grown);
+}
+
+function improve(scorer: Scorer, tally: Tally, broad: readonly number[], model: PlacedModel): PlacedModel {
+  let best = model;
   for (let round = 0; round < ROUNDS; round++) {
     tally.set(best);
     const better = change(scorer, tally, broad, best);

@@ -18,6 +18,9 @@ const SAME_GAIN = 1e-6;
 /** A leaf whose failure is about as likely as before is not counted anew. */
 const NEGLIGIBLE = 0.05;
 
+/** The background may turn out lower by this before a candidate passed over would count. */
+const LOWER_BY = 4;
+
 interface Estimate {
   readonly id: number;
   readonly gain: number;
@@ -38,12 +41,15 @@ export class Tally {
   private readonly changedIn: Int32Array;
   private readonly changed: { leaves: Int32Array; fresh: Int8Array; rest: Float64Array };
   private turn = 0;
+  /** For each combination of labels: the candidate of each down leaf, as far as it is looked at. */
+  private columns: readonly Int32Array[];
 
   constructor(scorer: Scorer, size: number) {
     const { candidates } = scorer;
     const { count, downLeaves } = candidates;
     this.scorer = scorer;
     this.candidates = candidates;
+    this.columns = candidates.ofDown;
     this.price = Float64Array.from({ length: count }, (_, id) => priceOf(candidates, id));
     this.fresh = new Int32Array(count);
     this.rest = new Float64Array(count);
@@ -58,6 +64,34 @@ export class Tally {
     for (let j = 0; j < downLeaves.length; j++) this.downOf[downLeaves[j] ?? 0] = j;
   }
 
+  /**
+   * From now on passes over candidates that add to no model whose background is about `background` or more; over none if
+   * it is 0. Counting starts anew with `set`.
+   */
+  narrow(background: number): void {
+    const { count, down, ofDown } = this.candidates;
+    if (background === 0) {
+      this.columns = ofDown;
+      return;
+    }
+    const surprise = Math.log(LOWER_BY / background);
+    const isWorthIt = new Uint8Array(count);
+    for (let id = 0; id < count; id++) {
+      if (this.estimate(id, down[id] ?? 0, 0, 0, surprise) > 0) isWorthIt[id] = 1;
+    }
+    this.columns = ofDown.flatMap((column) => {
+      const kept = new Int32Array(column.length).fill(-1);
+      let isEmpty = true;
+      for (let j = 0; j < column.length; j++) {
+        const id = column[j] ?? -1;
+        if (id < 0 || isWorthIt[id] === 0) continue;
+        kept[j] = id;
+        isEmpty = false;
+      }
+      return isEmpty ? [] : [kept];
+    });
+  }
+
   save(): Counts {
     return { fresh: this.fresh.slice(), rest: this.rest.slice() };
   }
@@ -69,13 +103,13 @@ export class Tally {
 
   /** Counts anew. */
   set(model: PlacedModel): void {
-    const { downLeaves, ofDown } = this.candidates;
+    const { downLeaves } = this.candidates;
     const { fresh, rest } = this;
     fresh.fill(0);
     rest.fill(0);
     const odds = oddsOf(model);
     const weights = Float64Array.from(downLeaves, (leaf) => odds[model.cellOf[leaf] ?? 0] ?? 0);
-    for (const ofLeaf of ofDown) {
+    for (const ofLeaf of this.columns) {
       for (let j = 0; j < ofLeaf.length; j++) {
         const id = ofLeaf[j] ?? -1;
         if (id < 0) continue;
@@ -93,7 +127,7 @@ export class Tally {
     const changes = this.changesBetween(from, to, causes);
     const touched: number[] = [];
     // Label by label, since the candidates of the same labels lie together.
-    for (const ofLeaf of this.candidates.ofDown) {
+    for (const ofLeaf of this.columns) {
       for (let i = 0; i < changes.count; i++) {
         const id = ofLeaf[changes.leaves[i] ?? 0] ?? -1;
         if (id < 0) continue;
