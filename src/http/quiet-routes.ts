@@ -131,8 +131,9 @@ function maintenanceRoutes(context: AppContext, acts: Acts): readonly Route[] {
       answers: { 201: { description: 'The maintenance', body: MAINTENANCE } },
       async answer(exchange) {
         const { flexibleMinutes, ...rest } = readBody(PLAN, exchange);
-        const nowMs = clock.nowMs();
         const span = readSpan(context, exchange, rest);
+        // After it: a span without a start begins now, and time passes while it is read.
+        const nowMs = clock.nowMs();
         const flexible =
           flexibleMinutes === undefined ? {} : { flexibleMs: Math.ceil(flexibleMinutes * 60_000) };
         const maintenance: Maintenance = { id: makeId('maintenance'), ...span, ...flexible };
