@@ -120,9 +120,8 @@ export class IncidentTable {
   }
 
   /**
-   * Which stores lost which ways to pay by which incident: by the youngest that can have done it and has hit
-   * as many. What sways is its
-   * doing while it lasts.
+   * Which stores lost which ways to pay by which incident: by the youngest that can have done it and does not have as
+   * many as it hit. What sways is its doing while it lasts.
    */
   private lostBy(rows: readonly Row[]): ReadonlyMap<Row, ReadonlyMap<string, ReadonlySet<string>>> {
     const all = new Map<Row, Map<string, Set<string>>>();

@@ -136,10 +136,11 @@ export class MethodNews {
     const lost = view.lost.length;
     const grown = lost - method.toldLost;
     const isSwitch = levelsOf(view) !== method.toldChains || view.offline > 0 !== method.toldOffline > 0;
-    if (!isSwitch && !isMuch(grown, view.stores) && (grown === 0 || method.toldLost > 0)) return undefined;
-    const gatheredMs = method.changedAtMs + this.gatherMs;
-    if (method.toldLost === 0 && grown > 0) return gatheredMs;
+    const isFirst = method.toldLost === 0 && grown > 0;
     const isEnd = lost === 0 && grown < 0;
+    if (!isSwitch && !isFirst && !isEnd && !isMuch(grown, view.stores)) return undefined;
+    const gatheredMs = method.changedAtMs + this.gatherMs;
+    if (isFirst) return gatheredMs;
     const pauseMs = isEnd || (isSwitch && grown > 0) ? SOON_MS : grown > 0 ? WORSE_MS : BETTER_MS;
     // What changes at one moment comes one by one: not before that is over.
     return Math.max(gatheredMs, method.toldAtMs + pauseMs, method.lastChangedAtMs + 1);

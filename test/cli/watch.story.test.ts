@@ -202,6 +202,23 @@ describe('kassavakt watch, without --all', () => {
     ]);
   });
 
+  test('tells that the last store has cards again, and of a few more without them only that it grows', async () => {
+    const lines = await tell([
+      ...pay('Solhaga', 1, 6, 'down', 0),
+      ...pay('Norrbo', 1, 1, 'down', 30 * MINUTE),
+      ...pay('Norrbo', 2, 4, 'down', 40 * MINUTE),
+      ...pay('Norrbo', 1, 4, 'available', HOUR),
+      ...pay('Solhaga', 1, 5, 'available', HOUR),
+      ...pay('Solhaga', 6, 6, 'available', 2 * HOUR),
+    ]);
+    expect(lines).toEqual([
+      '14:07:15  DOWN  No card or wallet payments in 6 of 14 stores of Solhaga.',
+      '14:47:15  DOWN  No card or wallet payments in 10 of 28 stores, 4 more than before.',
+      '15:17:15  BACK  Card and wallet payments work in 27 of 28 stores (Norrbo 14 of 14, Solhaga 13 of 14).',
+      '16:07:15  BACK  Card and wallet payments work in all 28 stores again.',
+    ]);
+  });
+
   test('tells once that it is blind, and nothing of the targets that it does not see', async () => {
     const ids = Array.from(estate.targets.keys());
     const sight = { reason: 'self-network' as const, sinceMs: T0 };
