@@ -120,7 +120,7 @@ export class SightWatch implements Disposable {
     const present = this.sight.kind === 'blind' ? this.sight.reason : undefined;
     return {
       cause: this.faults.causeAt(nowMs, present),
-      evidence: 'for that, most of the probes of the last 10 s told nothing',
+      evidence: 'most probes of the last 10 s could not be judged',
     };
   }
 
