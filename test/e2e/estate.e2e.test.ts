@@ -16,6 +16,10 @@ interface Target {
   readonly reason?: string;
 }
 
+interface Incident {
+  readonly scope: readonly Readonly<Record<string, string>>[];
+}
+
 when(SUITE, () => {
   const owned = new AsyncDisposableStack();
   let control: string;
@@ -87,6 +91,13 @@ when(SUITE, () => {
     });
     expect(down.map(({ id }) => id).sort()).toEqual(inSolhaga.map(({ id }) => id).sort());
     expect(new Set(down.map(({ reason }) => reason))).toEqual(new Set(['host']));
+    const incidents = await until(async () => {
+      const open = (await getJson<{ incidents: readonly Incident[] }>(`${monitor.url}/api/v1/incidents`))
+        .incidents;
+      return open.length > 0 ? open : undefined;
+    });
+    expect(incidents).toHaveLength(1);
+    expect(incidents[0]?.scope).toContainEqual({ chain: 'Solhaga' });
     await promises('count(probe_failure_info{reason="host",chain="Solhaga"})', inSolhaga.length);
     expect(await (await fetch(`${monitor.url}/`)).text()).toContain('Solhaga');
 
