@@ -40,6 +40,8 @@ interface Population {
 export class CauseFinder {
   private readonly byKind: ReadonlyMap<string, readonly Target[]>;
   private readonly populations = new Map<string, Population>();
+  private readonly indexes = new Map<string, ReadonlyMap<string, readonly Target[]>>();
+  private readonly sizes = new Map<string, number>();
   private readonly estate: Estate;
 
   constructor(estate: Estate) {
@@ -68,11 +70,43 @@ export class CauseFinder {
 
   /** How many targets of `kinds` a scope has. */
   sizeOf(scope: Labels, kinds: ReadonlySet<string>): number {
+    const { target: only } = scope;
+    if (only !== undefined) return 1;
     let size = 0;
-    for (const kind of kinds) {
-      for (const target of this.byKind.get(kind) ?? []) if (isInScope(target, scope)) size++;
-    }
+    for (const kind of kinds) size += this.sizeOfKind(scope, kind);
     return size;
+  }
+
+  /** The targets of all kinds that a scope has. */
+  targetsOf(scope: Labels): readonly Target[] {
+    return Array.from(this.byKind.keys()).flatMap((kind) => this.targetsOfKind(scope, kind));
+  }
+
+  private targetsOfKind(scope: Labels, kind: string): readonly Target[] {
+    const [name] = Object.keys(scope);
+    const all = this.byKind.get(kind) ?? [];
+    const near = name === undefined ? all : (this.indexOf(kind, name).get(scope[name] ?? '') ?? []);
+    return near.filter((target) => isInScope(target, scope));
+  }
+
+  private sizeOfKind(scope: Labels, kind: string): number {
+    const key = `${kind}\n${scopeKey(scope)}`;
+    const known = this.sizes.get(key);
+    if (known !== undefined) return known;
+    const size = this.targetsOfKind(scope, kind).length;
+    this.sizes.set(key, size);
+    return size;
+  }
+
+  /** The targets of a kind by the values of a label. */
+  private indexOf(kind: string, name: string): ReadonlyMap<string, readonly Target[]> {
+    const key = `${kind}\n${name}`;
+    let index = this.indexes.get(key);
+    if (index === undefined) {
+      index = Map.groupBy(this.byKind.get(kind) ?? [], (target) => valueOf(target, name) ?? '');
+      this.indexes.set(key, index);
+    }
+    return index;
   }
 
   private findShared(
@@ -176,13 +210,25 @@ export function verdictsOf(
   }
   const answering = bitTester(evidence.answering);
   const failing = bitTester(evidence.failing);
-  const ranks = new Map(orderedIds(estate).map((id, rank) => [id, rank]));
+  const ranks = ranksOf(estate);
   return (id) => {
     const rank = ranks.get(id);
     if (rank === undefined || statuses.get(id)?.state === 'down') return LEAF_UNKNOWN;
     if (failing(rank)) return LEAF_DOWN;
     return answering(rank) ? LEAF_UP : LEAF_UNKNOWN;
   };
+}
+
+const RANKS = new WeakMap<Estate, ReadonlyMap<TargetId, number>>();
+
+/** Each target's place in the order of the bits. Made once for each estate. */
+function ranksOf(estate: Estate): ReadonlyMap<TargetId, number> {
+  let ranks = RANKS.get(estate);
+  if (ranks === undefined) {
+    ranks = new Map(orderedIds(estate).map((id, rank) => [id, rank]));
+    RANKS.set(estate, ranks);
+  }
+  return ranks;
 }
 
 function bitTester(text: string): (index: number) => boolean {

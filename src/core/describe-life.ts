@@ -2,9 +2,9 @@ import type { StoreId, TargetId } from '../estate/ids.ts';
 import type { CauseFinder } from './causes.ts';
 import type { Incident, MethodState } from './events.ts';
 import type { Life } from './incident-life.ts';
-import { weigh, worseOf } from './incident-weight.ts';
+import { methodsOn, weigh, worseOf } from './incident-weight.ts';
 import { evidenceOf, titleOf } from './incident-words.ts';
-import type { Outlook } from './outlook.ts';
+import type { Outlook, PaymentMethod } from './outlook.ts';
 import type { AnyReason } from './reason.ts';
 
 /** What describing a life takes beside it. */
@@ -24,9 +24,10 @@ export function describeLife(
 ): Incident {
   const { symptoms, behind, scopes } = life;
   const { methodsLost: _methodsLost, ...before } = life.incident;
-  const weight = weigh(stores, outlook, methodState, atMs);
   const kinds = new Set<string>();
   for (const id of symptoms) kinds.add(outlook.estate.targets.get(id)?.kind ?? '');
+  const methods = methodsOf(life, outlook);
+  const weight = weigh(stores, { estate: outlook.estate, methods }, methodState, atMs);
   // Gateways, "and with them what is behind them"; but with terminals among the symptoms all are one sum.
   const isMixed = kinds.size > 1;
   if (isMixed) for (const id of behind) kinds.add(outlook.estate.targets.get(id)?.kind ?? '');
@@ -50,6 +51,13 @@ export function describeLife(
     evidence: evidenceOf(told, reason, weight.methodsLost),
     ...(weight.methodsLost.length === 0 ? {} : { methodsLost: weight.methodsLost }),
   };
+}
+
+/** The payment methods that hang on what is down in it. */
+export function methodsOf({ kinds, behind }: Life, { estate, methods }: Outlook): readonly PaymentMethod[] {
+  const all = new Set(kinds);
+  for (const id of behind) all.add(estate.targets.get(id)?.kind ?? '');
+  return methodsOn(all, methods);
 }
 
 /** Of those that are equally common the first in the order of the letters. */

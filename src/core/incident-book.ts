@@ -1,8 +1,8 @@
 import { childrenOf } from '../estate/dependencies.ts';
 import type { Target } from '../estate/estate.ts';
-import type { IncidentId, StoreId, TargetId } from '../estate/ids.ts';
+import type { IncidentId, TargetId } from '../estate/ids.ts';
 import { type Cause, isSameScope, type Verdict } from './causes.ts';
-import type { Incident, IncidentAcknowledged, IncidentChanged } from './events.ts';
+import type { Incident, IncidentAcknowledged, IncidentChanged, PaymentMethodChanged } from './events.ts';
 import {
   beginLife,
   isAlone,
@@ -21,9 +21,8 @@ import {
   type Turn,
 } from './incident-life.ts';
 import type { BookContext } from './book-context.ts';
-import { describeLife } from './describe-life.ts';
-import { storesOf } from './incident-weight.ts';
 import { holderOf, isNear, partsOf } from './kin.ts';
+import { LifeViews } from './life-views.ts';
 import { compareAges, LivesByScope } from './lives-by-scope.ts';
 import { PastLives } from './past-lives.ts';
 import { Timetable } from './timetable.ts';
@@ -40,20 +39,25 @@ export interface SavedBook {
 
 /** The incidents that are open, and those that may open again: their scopes, their lives, and what is told of them. */
 export class IncidentBook {
-  /** Replaced with each configuration. */
-  context: BookContext;
+  private context: BookContext;
   private readonly open = new Map<IncidentId, Life>();
   private readonly past = new PastLives();
   private readonly index = new LivesByScope();
   /** When to look whether an incident is over. */
   private readonly dues = new Timetable<IncidentId>();
-  /** As they were described last to who asked; absent once they have changed. Never part of the fold. */
-  private readonly views = new Map<Life, Incident>();
+  private readonly views: LifeViews;
   /** What this moment means for lives, to be told at its end. */
   private readonly turns = new Map<Life, Turn>();
 
   constructor(context: BookContext) {
     this.context = context;
+    this.views = new LifeViews(context);
+  }
+
+  /** What holds under another configuration. */
+  setContext(context: BookContext): void {
+    this.context = context;
+    this.views.setContext(context);
   }
 
   save(): SavedBook {
@@ -81,11 +85,7 @@ export class IncidentBook {
   incidents(atMs: number): readonly Incident[] {
     return Array.from(this.open.values())
       .sort(compareAges)
-      .map((life) => {
-        const view = this.views.get(life) ?? describeLife(life, this.storesOf(life), this.context, atMs);
-        this.views.set(life, view);
-        return view;
-      });
+      .map((life) => this.views.incidentOf(life, atMs));
   }
 
   /** The open incident that a target which fails now belongs to by its scope. */
@@ -102,7 +102,9 @@ export class IncidentBook {
   /** `id`, part of an incident until now, is well again or gone. */
   restored(incident: IncidentId, id: TargetId, atMs: number): void {
     const life = this.open.get(incident);
-    if (life !== undefined) this.turned(life, restore(life, id, atMs, this.context.outlook.timing));
+    if (life === undefined) return;
+    this.views.changed(life);
+    this.turned(life, restore(life, id, atMs, this.context.outlook.timing));
   }
 
   /** `id` is down because `parent` is: it is told of with the parent's incident, if there is one. */
@@ -119,7 +121,7 @@ export class IncidentBook {
     const life = this.open.get(incident);
     if (life === undefined) return;
     life.behind.delete(id);
-    this.views.delete(life);
+    this.views.changed(life);
   }
 
   /** Tells what a moment meant for the lives that it changed, now that all of the moment is in. */
@@ -200,11 +202,12 @@ export class IncidentBook {
     return [];
   }
 
-  /** Payment methods changed in `stores`: an incident there may have become worse. */
-  reweigh(stores: ReadonlySet<StoreId>, atMs: number): void {
+  /** Ways to pay changed: an incident in those stores may have become worse. */
+  reweigh(changes: readonly PaymentMethodChanged[], atMs: number): void {
+    const changed = Map.groupBy(changes, ({ method }) => method);
     for (const life of this.open.values()) {
       if (life.updates >= MOST_UPDATES || life.incident.severity === 'critical') continue;
-      if (!stores.isDisjointFrom(this.storesOf(life))) this.tell(life, 'severity', atMs);
+      if (this.views.isWorse(life, changed, atMs)) this.tell(life, 'severity', atMs);
     }
   }
 
@@ -221,7 +224,7 @@ export class IncidentBook {
     const life = this.open.get(incident.id);
     if (life === undefined) return;
     const { acknowledgement: _before, ...rest } = life.incident;
-    this.views.delete(life);
+    this.views.changed(life);
     life.incident = isWithdrawn ? rest : { ...rest, acknowledgement };
   }
 
@@ -231,13 +234,14 @@ export class IncidentBook {
     onsetMs: number,
     atMs: number,
   ): { readonly life: Life; readonly isNewScope: boolean } | undefined {
-    const { estate } = this.context.outlook;
+    const { outlook, finder } = this.context;
+    const { estate } = outlook;
     const holder = this.index.same(cause.scopes) ?? holderOf(cause, onsetMs, this.index, estate);
     if (holder !== undefined) {
       this.takeOn(holder, holder.scopes, cause);
       return { life: holder, isNewScope: false };
     }
-    const [oldest, ...others] = partsOf(cause, onsetMs, this.open.values(), estate);
+    const [oldest, ...others] = partsOf(cause, onsetMs, this.index, { estate, finder });
     if (oldest === undefined) return undefined;
     for (const other of others) this.merge(other, oldest, atMs);
     this.takeOn(oldest, cause.scopes, cause);
@@ -274,6 +278,7 @@ export class IncidentBook {
         target && this.index.near(target).find((each) => each !== life && isOfScope(each, target));
       if (other === undefined) continue;
       life.symptoms.delete(id);
+      this.views.changed(life);
       this.put(other, id, atMs);
     }
   }
@@ -299,7 +304,7 @@ export class IncidentBook {
     const failure = this.context.failureOf(id);
     if (failure === undefined) return;
     failure.incident = life.incident.id;
-    this.views.delete(life);
+    this.views.grown(life, id);
     if (failure.parent !== undefined) {
       life.behind.add(id);
       return;
@@ -310,6 +315,7 @@ export class IncidentBook {
       if (own === undefined || own.incident !== undefined) continue;
       own.incident = life.incident.id;
       life.behind.add(child);
+      this.views.grown(life, child);
     }
   }
 
@@ -338,7 +344,6 @@ export class IncidentBook {
       life.incident = { ...life.incident, state: 'open' };
     }
     this.dues.set(life.incident.id, life.quietAtMs);
-    this.views.delete(life);
     if (turn !== 'none') this.turns.set(life, turn);
   }
 
@@ -347,7 +352,7 @@ export class IncidentBook {
     this.open.delete(life.incident.id);
     this.index.remove(life);
     this.setQuiet(life, undefined);
-    this.views.delete(life);
+    this.views.changed(life);
     this.turns.delete(life);
     const { title } = life.widest;
     life.incident = { ...life.incident, title, state: 'resolved', resolvedAtMs: atMs, targetsDown: 0 };
@@ -383,14 +388,8 @@ export class IncidentBook {
   }
 
   private describe(life: Life, atMs: number): void {
-    this.views.delete(life);
-    life.incident = describeLife(life, this.storesOf(life), this.context, atMs);
+    life.incident = this.views.describe(life, atMs);
     const { targetsDown, title } = life.incident;
     if (targetsDown >= life.widest.targetsDown) life.widest = { targetsDown, title };
-  }
-
-  private storesOf({ symptoms, behind }: Life): ReadonlySet<StoreId> {
-    const { outlook, storesServedBy } = this.context;
-    return storesOf([...symptoms, ...behind], outlook.estate, storesServedBy);
   }
 }

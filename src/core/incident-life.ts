@@ -1,5 +1,5 @@
 import type { Estate, Labels, Target } from '../estate/estate.ts';
-import { type IncidentId, type TargetId, toIncidentId } from '../estate/ids.ts';
+import { type IncidentId, type TargetId, toIncidentId, toTargetId } from '../estate/ids.ts';
 import { fnv1a } from '../lib/hash.ts';
 import { type Cause, isInScope, scopeKey } from './causes.ts';
 import type { Incident } from './events.ts';
@@ -14,6 +14,8 @@ export interface Life {
   incident: Incident;
   scopes: readonly Labels[];
   kinds: ReadonlySet<string>;
+  /** One of the targets with which it began. */
+  readonly first: TargetId;
   confidence: number;
   /** Down now. */
   readonly symptoms: Set<TargetId>;
@@ -78,6 +80,7 @@ export function beginLife(cause: Cause, openedAtMs: number, isTaken: (id: Incide
     },
     scopes: cause.scopes,
     kinds: cause.kinds,
+    first: cause.failing[0] ?? toTargetId(''),
     confidence: cause.confidence,
     symptoms: new Set(),
     behind: new Set(),

@@ -2,7 +2,7 @@ import { isOpenAt } from '../estate/opening-hours.ts';
 import type { Estate } from '../estate/estate.ts';
 import type { StoreId, TargetId } from '../estate/ids.ts';
 import { type IncidentSeverity, type MethodState, SEVERITIES } from './events.ts';
-import type { Outlook } from './outlook.ts';
+import type { Match, Outlook, PaymentMethod } from './outlook.ts';
 
 /** How much of a payment method is gone in each of its states. */
 const LOST: Readonly<Record<MethodState, number>> = {
@@ -42,16 +42,20 @@ export function weigh(
   let isAnywhere = false;
   for (const id of stores) {
     isAnywhere = true;
-    const store = estate.stores.get(id);
-    if (store !== undefined && isOpenAt(store, atMs) === false) continue;
-    isAnyOpen = true;
     let lost = 0;
+    const down: string[] = [];
     for (const { name, weight } of methods) {
       const state = stateOf(id, name);
       if (state === undefined) continue;
       lost += weight * LOST[state];
-      if (state === 'down') gone.add(name);
+      if (state === 'down') down.push(name);
     }
+    // Hours are dear to ask for, and of a store that loses nothing they matter only until one is known to be open.
+    if (lost === 0 && isAnyOpen) continue;
+    const store = estate.stores.get(id);
+    if (store !== undefined && isOpenAt(store, atMs) === false) continue;
+    isAnyOpen = true;
+    for (const name of down) gone.add(name);
     total += lost;
     if (lost >= STORE_LOST) lostStores++;
   }
@@ -63,12 +67,24 @@ export function weigh(
   return { severity: lostStores > 0 || total >= STORE_LOST ? 'major' : 'minor', methodsLost };
 }
 
+/** The methods that hang on targets of these kinds, as lanes or as services: an outage of others costs them nothing. */
+export function methodsOn(
+  kinds: ReadonlySet<string>,
+  methods: readonly PaymentMethod[],
+): readonly PaymentMethod[] {
+  const isOne = ({ kind }: Match): boolean => kind === undefined || kinds.has(kind);
+  return methods.filter(
+    ({ lanes, services }) =>
+      (lanes !== undefined && isOne(lanes)) || services.some(({ match }) => isOne(match)),
+  );
+}
+
 /** The stores of `targets`; those that shared services serve are `servedBy`'s to say. */
 export function storesOf(
   targets: Iterable<TargetId>,
   estate: Estate,
   servedBy: (target: TargetId) => Iterable<StoreId>,
-): ReadonlySet<StoreId> {
+): Set<StoreId> {
   const stores = new Set<StoreId>();
   for (const id of targets) {
     const store = estate.targets.get(id)?.store;

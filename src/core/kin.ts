@@ -1,7 +1,7 @@
 import { childrenOf } from '../estate/dependencies.ts';
 import type { Estate } from '../estate/estate.ts';
 import type { TargetId } from '../estate/ids.ts';
-import { type Cause, isInScope } from './causes.ts';
+import { type Cause, type CauseFinder, isInScope } from './causes.ts';
 import { isAlone, type Life } from './incident-life.ts';
 import { compareAges, type LivesByScope } from './lives-by-scope.ts';
 
@@ -32,17 +32,21 @@ export function holderOf(
 export function partsOf(
   { failing, scopes }: Cause,
   onsetMs: number,
-  lives: Iterable<Life>,
-  estate: Estate,
+  lives: LivesByScope,
+  { estate, finder }: { readonly estate: Estate; readonly finder: CauseFinder },
 ): readonly Life[] {
   const children = new Set(failing.flatMap((id) => childrenOf(estate).get(id) ?? []));
-  if (children.size === 0 && scopes[0]?.['target'] !== undefined) return [];
-  const parts: Life[] = [];
-  for (const life of lives) {
-    if (!isNear(life, onsetMs)) continue;
-    if (life.struck.isSubsetOf(children) || isWithin(life.struck, scopes, estate)) parts.push(life);
+  const parts = new Set<Life>();
+  for (const life of lives.begunWith(children)) {
+    if (isNear(life, onsetMs) && life.struck.isSubsetOf(children)) parts.add(life);
   }
-  return parts.sort(compareAges);
+  for (const scope of scopes) {
+    if (scope['target'] !== undefined) continue;
+    for (const life of lives.begunWith(finder.targetsOf(scope).map(({ id }) => id))) {
+      if (isNear(life, onsetMs) && isWithin(life.struck, scopes, estate)) parts.add(life);
+    }
+  }
+  return Array.from(parts).sort(compareAges);
 }
 
 function isWithin(ids: Iterable<TargetId>, scopes: Life['scopes'], { targets }: Estate): boolean {

@@ -1,4 +1,5 @@
 import type { Labels, Target } from '../estate/estate.ts';
+import type { TargetId } from '../estate/ids.ts';
 import { isSameScope, valueOf } from './causes.ts';
 import { isAlone, isOfScope, type Life } from './incident-life.ts';
 
@@ -7,7 +8,13 @@ export class LivesByScope {
   /** By the name and the value of a scope's first label. */
   private readonly byTerm = new Map<string, Map<string, Set<Life>>>();
 
+  /** By the target with which each began. */
+  private readonly byFirst = new Map<TargetId, Set<Life>>();
+
   add(life: Life): void {
+    const begun = this.byFirst.get(life.first);
+    if (begun === undefined) this.byFirst.set(life.first, new Set([life]));
+    else begun.add(life);
     for (const scope of life.scopes) {
       const { name, value } = firstTerm(scope);
       let values = this.byTerm.get(name);
@@ -22,6 +29,9 @@ export class LivesByScope {
   }
 
   remove(life: Life): void {
+    const begun = this.byFirst.get(life.first);
+    begun?.delete(life);
+    if (begun?.size === 0) this.byFirst.delete(life.first);
     for (const scope of life.scopes) {
       const { name, value } = firstTerm(scope);
       const values = this.byTerm.get(name);
@@ -36,6 +46,11 @@ export class LivesByScope {
   find(target: Target): Life | undefined {
     const found = this.near(target).filter((life) => isOfScope(life, target));
     return found.find(isAlone) ?? found[0];
+  }
+
+  /** Lives that began with one of `ids`. */
+  begunWith(ids: Iterable<TargetId>): readonly Life[] {
+    return Array.from(ids).flatMap((id) => Array.from(this.byFirst.get(id) ?? []));
   }
 
   /** Lives one of whose scopes may hold `target`, oldest first. */

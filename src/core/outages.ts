@@ -124,7 +124,7 @@ export class Outages {
     this.methods.restore(methods);
     this.methodsAtMs ??= this.nowMs + METHODS_MS;
     this.quiet.setEstate(outlook.estate);
-    this.book.context = this.bookContext();
+    this.book.setContext(this.bookContext());
     this.holds.context = this.holdContext();
   }
 
@@ -366,12 +366,9 @@ export class Outages {
 
   private settleMethods(atMs: number): void {
     this.methodsAtMs = undefined;
-    const changed = new Set<StoreId>();
-    for (const change of this.methods.settle(atMs)) {
-      this.out.push({ ...change, atMs });
-      changed.add(change.store);
-    }
-    if (changed.size > 0) this.book.reweigh(changed, atMs);
+    const changes = this.methods.settle(atMs);
+    for (const change of changes) this.out.push({ ...change, atMs });
+    if (changes.length > 0) this.book.reweigh(changes, atMs);
   }
 
   /** Finds what the pending failures share, and whose they are. */
