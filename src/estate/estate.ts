@@ -57,19 +57,3 @@ export interface Canary {
   /** `gateway`, `dns`, `reference` or any word: a quorum needs more than one kind, where there is more than one. */
   readonly kind: string;
 }
-
-const SIZES = new WeakMap<Estate, ReadonlyMap<StoreId, number>>();
-
-/** How many targets each store has; stores without any are absent. Counted once for each estate. */
-export function storeSizes(estate: Estate): ReadonlyMap<StoreId, number> {
-  let sizes = SIZES.get(estate);
-  if (sizes === undefined) {
-    const counts = new Map<StoreId, number>();
-    for (const { store } of estate.targets.values()) {
-      if (store !== undefined) counts.set(store, (counts.get(store) ?? 0) + 1);
-    }
-    sizes = counts;
-    SIZES.set(estate, sizes);
-  }
-  return sizes;
-}
