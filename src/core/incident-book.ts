@@ -2,7 +2,7 @@ import { childrenOf } from '../estate/dependencies.ts';
 import type { Target } from '../estate/estate.ts';
 import type { IncidentId, TargetId } from '../estate/ids.ts';
 import { type Cause, isSameScope, type Verdict } from './causes.ts';
-import type { Incident, IncidentAcknowledged, IncidentChanged, PaymentMethodChanged } from './events.ts';
+import type { Incident, IncidentAcknowledged, IncidentChanged } from './events.ts';
 import {
   beginLife,
   isAlone,
@@ -202,12 +202,11 @@ export class IncidentBook {
     return [];
   }
 
-  /** Ways to pay changed: an incident in those stores may have become worse. */
-  reweigh(changes: readonly PaymentMethodChanged[], atMs: number): void {
-    const changed = Map.groupBy(changes, ({ method }) => method);
-    for (const life of this.open.values()) {
+  /** Ways to pay changed: incidents may have become worse. */
+  reweigh(atMs: number): void {
+    for (const life of Array.from(this.open.values()).sort(compareAges)) {
       if (life.updates >= MOST_UPDATES || life.incident.severity === 'critical') continue;
-      if (this.views.isWorse(life, changed, atMs)) this.tell(life, 'severity', atMs);
+      if (this.views.isWorse(life, atMs)) this.tell(life, 'severity', atMs);
     }
   }
 

@@ -1,7 +1,7 @@
 import type { StoreId, TargetId } from '../estate/ids.ts';
 import type { BookContext } from './book-context.ts';
 import { describeLife, methodsOf } from './describe-life.ts';
-import type { Incident, PaymentMethodChanged } from './events.ts';
+import type { Incident } from './events.ts';
 import type { Life } from './incident-life.ts';
 import { storesOf, weigh, worseOf } from './incident-weight.ts';
 
@@ -45,14 +45,11 @@ export class LifeViews {
     return stores;
   }
 
-  /** Whether it has become more severe by what `changed`, by method, of the ways to pay. */
-  isWorse(life: Life, changed: ReadonlyMap<string, readonly PaymentMethodChanged[]>, atMs: number): boolean {
+  /** Whether it has become more severe. */
+  isWorse(life: Life, atMs: number): boolean {
     const { outlook, methodState } = this.context;
     const methods = methodsOf(life, outlook);
-    const stores = this.storesOf(life);
-    const isTouched = methods.some(({ name }) => changed.get(name)?.some(({ store }) => stores.has(store)));
-    if (!isTouched) return false;
-    const { severity } = weigh(stores, { estate: outlook.estate, methods }, methodState, atMs);
+    const { severity } = weigh(this.storesOf(life), { estate: outlook.estate, methods }, methodState, atMs);
     return worseOf(severity, life.incident.severity) !== life.incident.severity;
   }
 

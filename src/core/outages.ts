@@ -25,6 +25,7 @@ export interface SavedOutages {
   readonly pending: readonly TargetId[];
   readonly settleAtMs: number | null;
   readonly methodsAtMs: number | null;
+  readonly weighAtMs: number | null;
   readonly isBlind: boolean;
   readonly moment: SavedMoment | null;
   readonly book: SavedBook;
@@ -43,6 +44,8 @@ const TOGETHER = 3;
 const EVIDENCE_GRACE_MS = 2_000;
 /** How long changes of payment methods are gathered. Unit: ms. */
 const METHODS_MS = 250;
+/** How long after ways to pay changed incidents are weighed anew. Unit: ms. */
+const WEIGH_MS = 1_000;
 
 /**
  * The fold of outages: confirmed changes and human acts in, incidents and payment methods out. Deterministic: the same
@@ -65,6 +68,7 @@ export class Outages {
   private readonly pending = new Set<TargetId>();
   private settleAtMs: number | undefined;
   private methodsAtMs: number | undefined;
+  private weighAtMs: number | undefined;
   private isBlind = false;
   private moment: Moment | undefined;
   private readonly out: EventDraft[] = [];
@@ -90,6 +94,7 @@ export class Outages {
     for (const id of saved.pending) fold.pending.add(id);
     fold.settleAtMs = saved.settleAtMs ?? undefined;
     fold.methodsAtMs = saved.methodsAtMs ?? undefined;
+    fold.weighAtMs = saved.weighAtMs ?? undefined;
     fold.isBlind = saved.isBlind;
     fold.moment = saved.moment === null ? undefined : reviveMoment(saved.moment);
     fold.book.restore(saved.book);
@@ -99,7 +104,6 @@ export class Outages {
   }
 
   save(): SavedOutages {
-    const { moment } = this;
     return {
       nowMs: this.nowMs,
       statuses: Array.from(this.statuses, ([id, { state, reason }]) => [id, state, reason ?? null] as const),
@@ -107,8 +111,9 @@ export class Outages {
       pending: Array.from(this.pending),
       settleAtMs: this.settleAtMs ?? null,
       methodsAtMs: this.methodsAtMs ?? null,
+      weighAtMs: this.weighAtMs ?? null,
       isBlind: this.isBlind,
-      moment: moment === undefined ? null : saveMoment(moment),
+      moment: this.moment === undefined ? null : saveMoment(this.moment),
       book: this.book.save(),
       quiet: this.quiet.save(),
       methods: this.methods.save(),
@@ -150,32 +155,29 @@ export class Outages {
 
   /** When time, or evidence, next changes something; undefined: not before the next input. Epoch ms. */
   get nextDueMs(): number | undefined {
-    const dues = [this.moment?.atMs, this.methodsAtMs, this.holds.dueMs];
+    const dues = [this.moment?.atMs, this.methodsAtMs, this.weighAtMs, this.holds.dueMs];
     if (!this.isBlind) dues.push(this.settleAtMs, this.book.dueMs);
-    const firstMs = Math.min(...dues.map((due) => due ?? Number.POSITIVE_INFINITY));
-    return Number.isFinite(firstMs) ? firstMs : undefined;
+    return dues.filter((due) => due !== undefined).sort((a, b) => a - b)[0];
   }
 
   /** Since when probes count for a decision of scope that is due at `nowMs`; undefined while none is. Epoch ms. */
   evidenceWantedSince(nowMs: number): number | undefined {
-    if (this.settleAtMs === undefined || nowMs < this.settleAtMs || this.isBlind) return undefined;
-    if (this.moment?.evidence !== undefined) return undefined;
+    if (this.isBlind || this.moment?.evidence !== undefined) return undefined;
+    if (this.settleAtMs === undefined || nowMs < this.settleAtMs) return undefined;
     return this.book.onsetOf(this.pending, nowMs);
   }
 
   /** Takes `input` in. The result is what followed from earlier ones, and from the time until then. */
   apply(input: EventDraft): readonly EventDraft[] {
     this.pass(input.atMs);
-    this.nowMs = Math.max(this.nowMs, input.atMs);
     this.fold(input);
-    return this.take();
+    return this.out.splice(0);
   }
 
   /** What follows from time alone, up to and without `nowMs`. */
   advanceTo(nowMs: number): readonly EventDraft[] {
     this.pass(nowMs);
-    this.nowMs = Math.max(this.nowMs, nowMs);
-    return this.take();
+    return this.out.splice(0);
   }
 
   /** Why nothing is announced of `id` itself, or as what it was. */
@@ -210,10 +212,6 @@ export class Outages {
       stateOf: (id) => this.statuses.get(id)?.state ?? 'unknown',
       emit: (draft) => this.out.push(draft),
     };
-  }
-
-  private take(): readonly EventDraft[] {
-    return this.out.splice(0);
   }
 
   private fold(input: EventDraft): void {
@@ -278,6 +276,7 @@ export class Outages {
       this.nowMs = Math.max(this.nowMs, due.atMs);
       due.run(this.nowMs);
     }
+    this.nowMs = Math.max(this.nowMs, nowMs);
   }
 
   private earliestDue(beforeMs: number): Due | undefined {
@@ -289,6 +288,10 @@ export class Outages {
     const { moment } = this;
     if (moment !== undefined) consider(moment.atMs, (atMs) => this.endMoment(moment, atMs));
     consider(this.methodsAtMs, (atMs) => this.settleMethods(atMs));
+    consider(this.weighAtMs, (atMs) => {
+      this.weighAtMs = undefined;
+      this.book.reweigh(atMs);
+    });
     consider(this.holds.dueMs, (atMs) => this.reviewHolds(atMs, false));
     if (this.isBlind) return earliest;
     const { settleAtMs = Number.POSITIVE_INFINITY } = this;
@@ -368,7 +371,7 @@ export class Outages {
     this.methodsAtMs = undefined;
     const changes = this.methods.settle(atMs);
     for (const change of changes) this.out.push({ ...change, atMs });
-    if (changes.length > 0) this.book.reweigh(changes, atMs);
+    if (changes.length > 0) this.weighAtMs ??= atMs + WEIGH_MS;
   }
 
   /** Finds what the pending failures share, and whose they are. */

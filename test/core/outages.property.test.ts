@@ -251,7 +251,7 @@ describe('The fold of outages', () => {
           });
         }
         const fold = new Outages(OUTLOOK);
-        const out = inputs.flatMap((input) => fold.apply(input)).concat(fold.advanceTo(atMs + 1_000));
+        const out = inputs.flatMap((input) => fold.apply(input)).concat(fold.advanceTo(atMs + 10_000));
         expect(out.filter((event) => 'incident' in event)).toEqual([]);
         expect(fold.nextDueMs).toBeUndefined();
         expect(fold.save()).toMatchObject({ failures: [], pending: [], book: { open: [], closed: [] } });
