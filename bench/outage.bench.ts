@@ -39,7 +39,11 @@ export const outage: Benchmark = {
     const { targets: all } = await simulated();
     const config = join(folder.path, 'kassavakt.yaml');
     await using monitor = await startMonitor({ config, data: folder.path, profileDir });
-    await waitFor(async () => targetsIn(await readOwnMetrics(monitor), 'unknown') === 0, 120_000, 500);
+    const areAllJudged = async (): Promise<boolean> => {
+      const page = await readOwnMetrics(monitor);
+      return targetsIn(page, 'up') + targetsIn(page, 'degraded') === all.length;
+    };
+    await waitFor(areAllJudged, 120_000, 500);
 
     const stop = new AbortController();
     const incidents: WireEvent[] = [];
