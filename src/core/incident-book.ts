@@ -186,7 +186,6 @@ export class IncidentBook {
     const isStillSame = causes.some(({ scopes }) => isSameScope(scopes, life.scopes));
     if (causes.length === 0 || (life.isLingering && isTail(life) && !isStillSame)) {
       const rest = Array.from(life.symptoms);
-      this.empty(life);
       this.resolve(life, atMs);
       return rest;
     }

@@ -87,6 +87,25 @@ describe('Outages that nobody is told of, or later', () => {
     day.expectCalm();
   });
 
+  test('gives what hangs on a gateway time to come back after it, and then tells what has not', () => {
+    const day = new Day(makeChains(), '2026-12-22T08:00:00Z');
+    day.at('08:12', () => day.break({ store: 'S003' }, 'unreachable'));
+    day.at('09:00', () => day.mend({ store: 'S003', kind: 'gateway' }));
+    day.at('09:00', () => day.mend({ store: 'S003', kind: 'till' }));
+    day.at('09:20', () => day.mend({ store: 'S003' }));
+    day.runUntil('09:01');
+    expect(day.outages.whyHeld(day.some({ store: 'S003', kind: 'terminal' }))).toMatchObject({
+      rule: 'parent-back',
+    });
+    day.runUntil('10:00');
+    expect(day.told()).toEqual([
+      '08:12 opened target=gw-S003 major',
+      '09:01 updated store=S003 major',
+      '09:24 resolved store=S003 major',
+    ]);
+    day.expectCalm();
+  });
+
   test('leaves nothing behind of an outage within maintenance', () => {
     const day = new Day(makeChains(), '2026-12-22T08:00:00Z');
     const maintenance = {

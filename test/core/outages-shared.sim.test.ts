@@ -99,6 +99,28 @@ describe('Outages of what is shared', () => {
     day.expectCalm();
   });
 
+  test('takes small incidents into the one that they turn out to be parts of', () => {
+    const day = new Day(makeChains(), '2026-12-22T08:00:00Z');
+    day.at('08:12', () => day.break({ store: 'S003', kind: 'terminal' }));
+    day.at('08:13', () => day.break({ store: 'S008', kind: 'terminal' }));
+    day.at('08:15', () => day.break({ chain: 'Solhaga', kind: 'terminal' }));
+    day.at('09:00', () => day.mend({ chain: 'Solhaga' }));
+    day.runUntil('08:30');
+    expect(day.outages.incidents()).toMatchObject([
+      { scope: [{ chain: 'Solhaga' }], targetsDown: 153, targetsInScope: 153 },
+    ]);
+    day.runUntil('10:00');
+    expect(day.told()).toEqual([
+      '08:12 opened store=S003 major',
+      '08:13 opened store=S008 minor',
+      'merged store=S008',
+      '08:15 updated chain=Solhaga major',
+      '08:15 updated chain=Solhaga critical',
+      '09:02 resolved chain=Solhaga critical',
+    ]);
+    day.expectCalm();
+  });
+
   test('tells two unrelated outages that overlap as two', () => {
     const day = new Day(makeChains(), '2026-12-22T08:00:00Z');
     day.at('08:12', () => day.break({ chain: 'Solhaga', kind: 'terminal' }));

@@ -5,6 +5,7 @@ import { encodeBits, orderedIds } from '../../src/core/evidence.ts';
 import type { State } from '../../src/core/health.ts';
 import { Outages } from '../../src/core/outages.ts';
 import { DEFAULT_METHODS, DEFAULT_TIMING, type Outlook } from '../../src/core/outlook.ts';
+import type { Labels } from '../../src/estate/estate.ts';
 import type { TargetId } from '../../src/estate/ids.ts';
 import { makeChains } from './chains.ts';
 
@@ -15,9 +16,20 @@ const IDS = orderedIds(ESTATE);
 const BEGIN_MS = Date.parse('2024-02-29T04:00:00Z');
 const SELECTORS = ['chain=Solhaga', 'kind=terminal', 'store=S001', 'kind=gateway'];
 
+const PLACES: readonly Labels[] = [
+  { kind: 'terminal', chain: 'Solhaga' },
+  { kind: 'terminal', acquirer: 'Nordbank' },
+  { kind: 'terminal', store: 'S001' },
+  { kind: 'gateway', group: 'Solgruppen' },
+  { kind: 'wallet' },
+  { kind: 'swish' },
+  { kind: 'line' },
+];
+
 type Step = { readonly afterMs: number } & (
   | { readonly what: 'turn'; readonly of: number; readonly to: State }
   | { readonly what: 'turn-all'; readonly from: number; readonly count: number; readonly to: State }
+  | { readonly what: 'turn-place'; readonly place: Labels; readonly share: number; readonly to: State }
   | { readonly what: 'blind' | 'see' | 'evidence' | 'reload' }
   | {
       readonly what: 'maintain' | 'silence';
@@ -53,6 +65,15 @@ const step: fc.Arbitrary<Step> = fc
       {
         weight: 2,
         arbitrary: fc.record({ what: fc.constantFrom('blind' as const, 'see', 'evidence', 'reload') }),
+      },
+      {
+        weight: 5,
+        arbitrary: fc.record({
+          what: fc.constant('turn-place' as const),
+          place: fc.constantFrom(...PLACES),
+          share: fc.constantFrom(1, 1, 2, 3),
+          to,
+        }),
       },
       {
         weight: 1,
@@ -99,6 +120,13 @@ function inputsOf(all: readonly Step[]): readonly EventDraft[] {
       case 'turn-all':
         for (let i = 0; i < one.count; i++) turn(IDS[(one.from + i) % IDS.length], one.to);
         break;
+      case 'turn-place': {
+        const here = IDS.filter((id) =>
+          Object.entries(one.place).every(([name, value]) => ESTATE.targets.get(id)?.labels[name] === value),
+        );
+        for (let i = 0; i < here.length; i += one.share) turn(here[i], one.to);
+        break;
+      }
       case 'blind':
       case 'see':
         inputs.push({
@@ -182,9 +210,15 @@ describe('The fold of outages', () => {
             if (event.kind === 'incident-resolved') open.delete(id);
           }
           expect(new Set(fold.incidents().map(({ id }) => id))).toEqual(open);
-          const { open: lives } = fold.save().book;
-          const members = lives.flatMap(({ symptoms, behind }) => [...symptoms, ...behind]);
-          expect(new Set(members).size).toBe(members.length);
+          // What an incident holds and what a failure says it is part of are the same.
+          const { book, failures } = fold.save();
+          const held = book.open.flatMap(({ incident, symptoms, behind }) =>
+            [...symptoms, ...behind].map((target) => `${target} ${incident.id}`),
+          );
+          const said = failures.flatMap(([target, { incident }]) =>
+            incident === undefined ? [] : [`${target} ${incident}`],
+          );
+          expect(held.toSorted(byText)).toEqual(said.toSorted(byText));
         };
         for (const input of inputs) check(fold.apply(input));
         check(fold.advanceTo(endOf(inputs)));
@@ -328,4 +362,8 @@ describe('The fold of outages', () => {
 /** What matters of events: those of one moment may be told in another order. */
 function told(events: readonly EventDraft[]): readonly string[] {
   return events.map((event) => JSON.stringify(event)).sort();
+}
+
+function byText(a: string, b: string): number {
+  return a < b ? -1 : 1;
 }
