@@ -5,6 +5,9 @@ import { type Cause, isSameScope, type Verdict } from './causes.ts';
 import type { Incident, IncidentAcknowledged, IncidentChanged } from './events.ts';
 import {
   beginLife,
+  downIn,
+  emerge,
+  hide,
   isAlone,
   isHushed,
   isOfScope,
@@ -72,8 +75,8 @@ export class IncidentBook {
     for (const saved of closed) this.past.add(reviveLife(saved));
   }
 
-  lifeOfId(id: IncidentId): Life | undefined {
-    return this.open.get(id);
+  lifeOfId(id: IncidentId | undefined): Life | undefined {
+    return id === undefined ? undefined : this.open.get(id);
   }
 
   /** When to look next whether an incident is over. Epoch ms. */
@@ -116,12 +119,13 @@ export class IncidentBook {
     this.sink(life, [id], atMs);
   }
 
-  /** `id` no longer hangs on something that is down. */
-  takeFromBehind(incident: IncidentId, id: TargetId): void {
+  /** `target` is down though what it hung on is back. Whether it stays in its incident; otherwise it leaves it. */
+  surface(incident: IncidentId, target: Target, atMs: number): boolean {
     const life = this.open.get(incident);
-    if (life === undefined) return;
-    life.behind.delete(id);
-    this.views.changed(life);
+    const stays = life !== undefined && isOfScope(life, target);
+    if (stays) emerge(life, target.id);
+    else this.restored(incident, target.id, atMs);
+    return stays;
   }
 
   /** Tells what a moment meant for the lives that it changed, now that all of the moment is in. */
@@ -129,7 +133,7 @@ export class IncidentBook {
     for (const life of Array.from(this.turns.keys()).sort(compareAges)) {
       const isRecovering = life.incident.state === 'recovering';
       if (this.turns.get(life) === 'recovering') {
-        if (!isRecovering || life.symptoms.size === 0) continue;
+        if (!isRecovering || downIn(life) === 0) continue;
         life.isRecoveryTold = true;
       }
       this.tell(life, 'turn', atMs);
@@ -182,6 +186,10 @@ export class IncidentBook {
     if (life === undefined) return [];
     this.setQuiet(life, undefined);
     this.handOver(life, atMs);
+    if (life.symptoms.size === 0 && life.behind.size > 0) {
+      this.setQuiet(life, atMs + quietMs(life, this.context.outlook.timing));
+      return [];
+    }
     const causes = life.symptoms.size === 0 ? [] : this.context.finder.find(life.symptoms, verdictOf);
     const isStillSame = causes.some(({ scopes }) => isSameScope(scopes, life.scopes));
     if (causes.length === 0 || (life.isLingering && isTail(life) && !isStillSame)) {
@@ -213,8 +221,7 @@ export class IncidentBook {
   postpone(atMs: number): void {
     for (const life of this.open.values()) {
       if (life.quietAtMs === undefined) continue;
-      const { timing } = this.context.outlook;
-      this.setQuiet(life, Math.max(life.quietAtMs, atMs + quietMs(life, timing)));
+      this.setQuiet(life, Math.max(life.quietAtMs, atMs + quietMs(life, this.context.outlook.timing)));
     }
   }
 
@@ -304,7 +311,7 @@ export class IncidentBook {
     failure.incident = life.incident.id;
     this.views.grown(life, id);
     if (failure.parent !== undefined) {
-      life.behind.add(id);
+      hide(life, id);
       return;
     }
     this.turned(life, strike(life, id, atMs, this.context.outlook.timing));
@@ -312,7 +319,7 @@ export class IncidentBook {
       const own = this.context.failureOf(child);
       if (own === undefined || own.incident !== undefined) continue;
       own.incident = life.incident.id;
-      life.behind.add(child);
+      hide(life, child);
       this.views.grown(life, child);
     }
   }

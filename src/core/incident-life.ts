@@ -23,9 +23,9 @@ export interface Life {
   readonly behind: Set<TargetId>;
   /** Ever down in it. */
   readonly struck: Set<TargetId>;
-  /** The most symptoms there were at once. */
+  /** The most that was down in it at once. */
   peak: number;
-  /** The fewest symptoms since it began to recover or last relapsed. */
+  /** The least that was down in it since it began to recover or last relapsed. */
   fewest: number;
   relapses: number;
   /** Of what was told, with the most targets: what it was, once it is over. */
@@ -120,17 +120,36 @@ export function isAlone({ scopes }: Life): boolean {
 /** What a step of a life means for what is told of it. */
 export type Turn = 'none' | 'recovering' | 'unstable';
 
+/** How much of it is down: what fails, and what is down because of that. */
+export function downIn({ symptoms, behind }: Life): number {
+  return symptoms.size + behind.size;
+}
+
+/** A target is down in it because something else of it is. */
+export function hide(life: Life, id: TargetId): void {
+  life.behind.add(id);
+  life.peak = Math.max(life.peak, downIn(life));
+}
+
+/** What was hidden fails by itself. It was down in it before: that is no relapse. */
+export function emerge(life: Life, id: TargetId): void {
+  life.behind.delete(id);
+  life.symptoms.add(id);
+  life.struck.add(id);
+}
+
 /** A target fails that belongs to it. A few that do while it recovers only put its end off. */
 export function strike(life: Life, id: TargetId, atMs: number, timing: IncidentTiming): Turn {
   life.symptoms.add(id);
   life.struck.add(id);
-  life.peak = Math.max(life.peak, life.symptoms.size);
+  const down = downIn(life);
+  life.peak = Math.max(life.peak, down);
   life.isLingering = false;
   if (life.quietAtMs === undefined) return 'none';
-  const isRelapse = life.symptoms.size - life.fewest >= Math.max(1, SWAY_SHARE * life.peak);
+  const isRelapse = down - life.fewest >= Math.max(1, SWAY_SHARE * life.peak);
   life.quietAtMs = isRelapse ? undefined : atMs + quietMs(life, timing);
   if (!isRelapse) return 'none';
-  life.fewest = life.symptoms.size;
+  life.fewest = down;
   return relapse(life);
 }
 
@@ -159,14 +178,15 @@ function relapse(life: Life): Turn {
 export function restore(life: Life, id: TargetId, atMs: number, timing: IncidentTiming): Turn {
   life.symptoms.delete(id);
   life.behind.delete(id);
-  const left = life.symptoms.size;
+  const left = downIn(life);
   life.fewest = life.quietAtMs === undefined ? left : Math.min(life.fewest, left);
   life.isLingering = false;
   const isRecovering = left === 0 || (life.peak >= FEW && left <= (1 - RECOVERING_SHARE) * life.peak);
   if (!isRecovering) return 'none';
   life.quietAtMs = atMs + quietMs(life, timing);
   life.incident = { ...life.incident, state: 'recovering' };
-  return life.peak >= FEW && left > 0 && !life.isRecoveryTold ? 'recovering' : 'none';
+  const isWorthTelling = life.peak >= FEW && left > 0 && !isAlone(life) && !life.isRecoveryTold;
+  return isWorthTelling ? 'recovering' : 'none';
 }
 
 /** How long all must be well: doubles with each relapse. */
@@ -182,8 +202,9 @@ export function isHushed({ incident: { acknowledgement } }: Life, isWorse: boole
 }
 
 /** What is left of a large outage that is small enough to be no part of it any more. */
-export function isTail({ symptoms, peak }: Life): boolean {
-  return symptoms.size === 0 || (peak >= FEW && symptoms.size < SWAY_SHARE * peak);
+export function isTail(life: Life): boolean {
+  const down = downIn(life);
+  return down === 0 || (life.peak >= FEW && down < SWAY_SHARE * life.peak);
 }
 
 export function saveLife({ kinds, symptoms, behind, struck, quietAtMs, ...rest }: Life): SavedLife {

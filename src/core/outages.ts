@@ -183,7 +183,7 @@ export class Outages {
   /** Why nothing is announced of `id` itself, or as what it was. */
   whyHeld(id: TargetId): Held {
     const failure = this.failures.get(id);
-    const life = failure?.incident === undefined ? undefined : this.book.lifeOfId(failure.incident);
+    const life = this.book.lifeOfId(failure?.incident);
     const isDown = failure !== undefined || this.statuses.get(id)?.state === 'down';
     return explainHold({ isBlind: this.isBlind, isDown, failure, life });
   }
@@ -261,9 +261,8 @@ export class Outages {
 
   /** Targets that the estate has no more are down no more. */
   private forgetGone(): void {
-    const { targets } = this.outlook.estate;
     for (const id of this.statuses.keys()) {
-      if (targets.has(id)) continue;
+      if (this.outlook.estate.targets.has(id)) continue;
       this.statuses.delete(id);
       this.now().turned.set(id, { sinceMs: this.nowMs, reason: 'stale' });
     }
@@ -328,10 +327,7 @@ export class Outages {
     if (this.pending.size === 0) this.settleAtMs = undefined;
     this.holds.drop(id);
     if (failure.incident !== undefined) this.book.restored(failure.incident, id, atMs);
-    for (const [childId, child] of this.holds.release(id, (each) => this.failures.get(each), atMs)) {
-      if (child.incident !== undefined) this.book.takeFromBehind(child.incident, childId);
-      delete child.incident;
-    }
+    this.holds.release(id, (each) => this.failures.get(each), atMs);
   }
 
   /** Makes a failure part of an open incident, or lets it wait for what it shares with others; unless it is held. */
@@ -340,13 +336,17 @@ export class Outages {
     if (target === undefined || this.statuses.get(id)?.state !== 'down') {
       this.failures.delete(id);
       this.holds.drop(id);
+      if (failure.incident !== undefined) this.book.restored(failure.incident, id, atMs);
       return;
     }
-    if (failure.parent !== undefined || failure.incident !== undefined) return;
+    if (failure.parent !== undefined || this.book.lifeOfId(failure.incident)?.symptoms.has(id)) return;
     if (this.holds.hold(target, failure, atMs)) {
-      if (failure.parent !== undefined) this.book.putBehind(failure.parent, id, atMs);
+      const { parent, incident } = failure;
+      if (parent !== undefined && incident === undefined) this.book.putBehind(parent, id, atMs);
       return;
     }
+    if (failure.incident !== undefined && this.book.surface(failure.incident, target, atMs)) return;
+    delete failure.incident;
     const life = this.book.lifeOf(target);
     if (life === undefined) this.await(id, atMs);
     else this.book.join(life, id, atMs);

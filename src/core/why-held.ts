@@ -31,6 +31,9 @@ export function explainHold(target: {
   if (!isDown) return { rule: 'not-down', why: 'It is not confirmed down.' };
   const { held, parent, graceUntilMs } = failure ?? {};
   if (parent !== undefined) return { rule: 'behind-parent', why: `It hangs on ${parent}, which is down.` };
+  if (graceUntilMs !== undefined) {
+    return { rule: 'parent-back', why: 'What it hangs on has just come back: it is checked again first.' };
+  }
   if (life !== undefined) {
     const { id, title } = life.incident;
     return isAlone(life)
@@ -38,8 +41,5 @@ export function explainHold(target: {
       : { rule: 'part-of-incident', why: `It is part of incident ${id}: ${title}.` };
   }
   if (held !== undefined) return { rule: held.rule, why: held.why };
-  if (graceUntilMs !== undefined) {
-    return { rule: 'parent-back', why: 'What it hangs on has just come back: it is checked again first.' };
-  }
   return { rule: 'settling', why: 'It has just failed: whether others share it is looked at first.' };
 }
