@@ -61,7 +61,7 @@ export interface Incident {
   readonly reason: AnyReason;
   /** How well the scope explains what is seen, 0 to 1. */
   readonly confidence?: number;
-  /** What speaks against it and what still works, one sentence: "3 of 412 still answer". */
+  /** What speaks against it, and why it fails, one sentence: "3 of 412 are not confirmed down; mostly …". */
   readonly evidence?: string;
   /** Payment methods that stores have lost by it. */
   readonly methodsLost?: readonly string[];

@@ -1,6 +1,6 @@
 import type { Estate, Labels } from '../estate/estate.ts';
 import { toStoreId, toTargetId } from '../estate/ids.ts';
-import { type AnyReason, REASON_TEXT } from './reason.ts';
+import { type AnyReason, REASON_TEXT, REASON_TEXT_OF_MANY } from './reason.ts';
 
 /** What an incident's sentences are made of. */
 export interface Told {
@@ -37,10 +37,14 @@ export function titleOf(told: Told, estate: Estate): string {
 
 /** What speaks for and against the scope, and what it means. */
 export function evidenceOf(told: Told, reason: AnyReason, methodsLost: readonly string[]): string {
-  const { size, down, scopes } = told;
+  const { size, down, behind, scopes } = told;
   const parts: string[] = [];
-  if (size > down) parts.push(`${size - down} of ${size} still answer or have not been seen to fail`);
-  parts.push(`mostly ${REASON_TEXT[reason]}`);
+  const rest = size - down;
+  const isNoneLeft = down === 0 && behind === 0;
+  if (isNoneLeft) parts.push(`none of ${size} is confirmed down`);
+  else if (rest > 0) parts.push(`${rest} of ${size} ${rest === 1 ? 'is' : 'are'} not confirmed down`);
+  if (down === 1) parts.push(REASON_TEXT[reason]);
+  else if (!isNoneLeft) parts.push(`mostly ${REASON_TEXT_OF_MANY[reason]}`);
   if (scopes.length > 1) parts.push('more than one thing that they share explains it equally well');
   if (methodsLost.length > 0) parts.push(`customers cannot pay by ${methodsLost.join(', ')}`);
   return `${parts.join('; ')}.`;

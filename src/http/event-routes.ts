@@ -23,7 +23,7 @@ const INCIDENT = z.strictObject({
   storesAffected: z.int(),
   reason: z.enum([...REASONS, ...SELF_REASONS]),
   confidence: z.number().min(0).max(1).optional().describe('how well the scope explains what is seen'),
-  evidence: z.string().optional().describe('what speaks against it and what still works'),
+  evidence: z.string().optional().describe('what speaks against it, and why it fails'),
   methodsLost: z.array(z.string()).optional().describe('payment methods that stores have lost by it'),
   relapses: z.int().optional().describe('how often it came back when it seemed over'),
   unstable: z.boolean().optional().describe('it recovers and fails by turns'),

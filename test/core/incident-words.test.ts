@@ -91,21 +91,50 @@ describe('titleOf', () => {
 });
 
 describe('evidenceOf', () => {
-  test('says what speaks against the scope, why they fail and what customers lose', () => {
-    const text = evidenceOf(told({ down: 409, size: 412 }), 'connect-timeout', ['card', 'wallet']);
-    expect(text).toBe(
-      '3 of 412 still answer or have not been seen to fail; mostly it does not answer a connection attempt; customers cannot pay by card, wallet.',
-    );
-  });
-
-  test('says that there is more than one explanation', () => {
-    const text = evidenceOf(
-      told({ scopes: [{ chain: 'A' }, { region: 'B' }], down: 2, size: 2 }),
-      'host',
-      [],
-    );
-    expect(text).toBe(
-      'mostly it cannot reach the payment host; more than one thing that they share explains it equally well.',
-    );
+  test.each([
+    {
+      name: 'what speaks against the scope, why they fail and what customers lose',
+      told: { down: 409, size: 412 },
+      reason: 'connect-timeout',
+      lost: ['card', 'wallet'],
+      says: '3 of 412 are not confirmed down; mostly they do not answer connection attempts; customers cannot pay by card, wallet.',
+    },
+    {
+      name: 'that there is more than one explanation',
+      told: { scopes: [{ chain: 'A' }, { region: 'B' }], down: 2, size: 2 },
+      reason: 'host',
+      lost: [],
+      says: 'mostly they cannot reach the payment host; more than one thing that they share explains it equally well.',
+    },
+    {
+      name: 'the reason of one alone, which is all there is',
+      told: { scopes: [{ target: 'T00001' }], down: 1, size: 1 },
+      reason: 'connect-refused',
+      lost: [],
+      says: 'it refuses connections.',
+    },
+    {
+      name: 'one that is not down',
+      told: { down: 1, size: 2 },
+      reason: 'tls-certificate',
+      lost: [],
+      says: '1 of 2 is not confirmed down; its certificate is not acceptable.',
+    },
+    {
+      name: 'that nothing is down any more',
+      told: { down: 0, size: 412 },
+      reason: 'host',
+      lost: [],
+      says: 'none of 412 is confirmed down.',
+    },
+    {
+      name: 'why what is down behind others is so',
+      told: { down: 0, size: 8, behind: 77 },
+      reason: 'unreachable',
+      lost: [],
+      says: '8 of 8 are not confirmed down; mostly the network says they cannot be reached.',
+    },
+  ] as const)('says $name', ({ told: changes, reason, lost, says }) => {
+    expect(evidenceOf(told(changes), reason, lost)).toBe(says);
   });
 });

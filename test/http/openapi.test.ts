@@ -120,7 +120,7 @@ describe('the API description', () => {
       storesAffected: 1,
       reason: 'tls',
       confidence: 0.9,
-      evidence: '3 of 412 still answer.',
+      evidence: '3 of 412 are not confirmed down.',
       methodsLost: ['card'],
       relapses: 1,
       unstable: true,
