@@ -7,6 +7,7 @@ export const PACKAGE_OF_PROGRAM: Readonly<Record<string, string>> = {
   promtool: 'prometheus',
   'prometheus-blackbox-exporter': 'prometheus-blackbox-exporter',
   fping: 'fping',
+  'prometheus-alertmanager': 'prometheus-alertmanager',
 };
 
 /** Whether `program` can be started by name. */
