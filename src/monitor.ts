@@ -19,7 +19,7 @@ import { OutageCheckpoints, resumeOutages } from './engine/outage-checkpoint.ts'
 import { readMaxOpenFiles, resolveLimits } from './engine/limits.ts';
 import { EnginePool, GONE, type Restore } from './engine/pool.ts';
 import { FeedHub } from './feed/hub.ts';
-import { makeSnapshot } from './feed/snapshot.ts';
+import { makeSnapshot, openIncidents } from './feed/snapshot.ts';
 import { attachSocketFeed } from './feed/socket-feed.ts';
 import { makeSseHandler } from './feed/sse.ts';
 import { createApp } from './http/app.ts';
@@ -193,6 +193,7 @@ async function assemble(
     board,
     estate: () => settings.estate,
     methodsNow: (store: StoreId) => outages.methodsOf(store),
+    incidentsNow: () => outages.incidents(),
     subscribe: (listener: (events: readonly JournalEvent[]) => void) => {
       listeners.add(listener);
       return { [Symbol.dispose]: () => listeners.delete(listener) };
@@ -244,6 +245,7 @@ async function assemble(
     clock,
     log,
     stores: () => makeSnapshot(source, {}, clock.nowMs()).stores,
+    openIncidents: () => openIncidents(source),
     streamEvents: makeSseHandler(hub, clock),
     probe: (module, request, signal) => engine.probeOnce(module, request, signal),
     reload,

@@ -8,7 +8,7 @@ import { storesOf, weigh, worseOf } from './incident-weight.ts';
 /** What lives look like, worked out when asked for and kept until they change. Nothing in it is part of the fold. */
 export class LifeViews {
   private context: BookContext;
-  private readonly incidents = new Map<Life, Incident>();
+  private readonly incidents = new Map<Life, { readonly atMs: number; readonly incident: Incident }>();
   private readonly stores = new Map<Life, Set<StoreId>>();
 
   constructor(context: BookContext) {
@@ -21,12 +21,12 @@ export class LifeViews {
     this.stores.clear();
   }
 
-  /** As it stood when it last changed or, if nobody has asked since, at `atMs`. */
+  /** As it stands at `atMs`, the fold's time: ways to pay, too, change only with it. */
   incidentOf(life: Life, atMs: number): Incident {
     const known = this.incidents.get(life);
-    if (known !== undefined) return known;
+    if (known?.atMs === atMs) return known.incident;
     const incident = this.describe(life, atMs);
-    this.incidents.set(life, incident);
+    this.incidents.set(life, { atMs, incident });
     return incident;
   }
 

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Board } from '../core/board.ts';
 import type { TargetColumns } from '../core/columns.ts';
-import type { EventDraft, JournalEvent, MethodState } from '../core/events.ts';
+import type { EventDraft, Incident, JournalEvent, MethodState } from '../core/events.ts';
 import type { ProbeReport } from '../core/outcome.ts';
 import type { Quiet } from '../core/quiet.ts';
 import type { StoreId, TargetId } from '../estate/ids.ts';
@@ -67,6 +67,8 @@ export interface AppContext {
   readonly log: Logger;
   /** Every store with its targets by state, as the feed's snapshot has them. */
   readonly stores: () => readonly WireStore[];
+  /** Open incidents, oldest first, as the feed's snapshot has them. */
+  readonly openIncidents: () => readonly Incident[];
   /** Answers `/api/v1/events/stream`. The caller's right to read is already checked. */
   readonly streamEvents: (request: IncomingMessage, response: ServerResponse) => void;
   /**

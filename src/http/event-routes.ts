@@ -50,14 +50,14 @@ export function eventRoutes(context: AppContext): readonly Route[] {
   return [...incidentRoutes(context), eventListRoute(context), eventStreamRoute(context)];
 }
 
-function incidentRoutes({ board, journal }: AppContext): readonly Route[] {
+function incidentRoutes({ openIncidents, journal }: AppContext): readonly Route[] {
   const readResolved = makeIncidentHistory(journal);
   return [
     defineRoute({
       method: 'get',
       path: '/api/v1/incidents',
       access: 'viewer',
-      summary: 'Incidents, newest first',
+      summary: 'Incidents, newest first; open ones as they stand now',
       query: z.strictObject({
         state: z.enum(['open', 'resolved', 'all']).default('open').describe('one of open, resolved, all'),
         limit: LIMIT,
@@ -75,7 +75,7 @@ function incidentRoutes({ board, journal }: AppContext): readonly Route[] {
       },
       async answer({ response }, { state, limit, after }) {
         const resolved = state === 'open' ? [] : (await readResolved()).values();
-        const open = state === 'resolved' ? [] : board.openIncidents();
+        const open = state === 'resolved' ? [] : openIncidents();
         const all = [...open, ...resolved].sort(newestFirst);
         const rest = after === undefined ? all : all.filter((incident) => isAfter(incident, after));
         const page = rest.slice(0, limit);
@@ -90,12 +90,12 @@ function incidentRoutes({ board, journal }: AppContext): readonly Route[] {
       method: 'get',
       path: '/api/v1/incidents/:id',
       access: 'viewer',
-      summary: 'One incident, open or lately resolved',
+      summary: 'One incident: open, as it stands now, or lately resolved',
       query: NO_QUERY,
       answers: { 200: { description: 'The incident', body: INCIDENT } },
       async answer(exchange) {
         const id = toIncidentId(idOf(exchange));
-        const incident = board.openIncident(id) ?? (await readResolved()).get(id);
+        const incident = openIncidents().find((open) => open.id === id) ?? (await readResolved()).get(id);
         if (incident === undefined) {
           throw new HttpProblem('not-found', `There is no incident "${id}" among the open and the latest.`);
         }

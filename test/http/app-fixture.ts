@@ -14,7 +14,7 @@ import type { ProbeReport } from '../../src/core/outcome.ts';
 import { Quiet } from '../../src/core/quiet.ts';
 import type { Estate, Store, Target } from '../../src/estate/estate.ts';
 import { toStoreId } from '../../src/estate/ids.ts';
-import { makeSnapshot } from '../../src/feed/snapshot.ts';
+import { makeSnapshot, openIncidents } from '../../src/feed/snapshot.ts';
 import { createApp, limitServer } from '../../src/http/app.ts';
 import type { Acts, AppContext } from '../../src/http/app-context.ts';
 import { makeAuthenticator } from '../../src/http/auth.ts';
@@ -191,6 +191,7 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
     clock,
     log: pino({ level: 'silent' }),
     stores: () => makeSnapshot({ board, estate: () => settings.estate }, {}, clock.nowMs()).stores,
+    openIncidents: () => openIncidents({ board }),
     streamEvents: (_request, response) => response.writeHead(200).end('stream'),
     probe: async () => ANSWERED,
     reload: async () => ok({ added: 1, removed: 2, changed: 3 }),
