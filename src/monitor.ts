@@ -255,6 +255,7 @@ async function assemble(
       record: (draft) => ledger.recordAct(draft),
       why: (target) => outages.whyHeld(target),
       quiet: outages.quiet,
+      comingMaintenances: () => calendar.coming(),
       methodState: (store, method) => outages.methodState(store, method),
     },
   });

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Board } from '../core/board.ts';
 import type { TargetColumns } from '../core/columns.ts';
-import type { EventDraft, Incident, JournalEvent, MethodState } from '../core/events.ts';
+import type { EventDraft, Incident, JournalEvent, Maintenance, MethodState } from '../core/events.ts';
 import type { ProbeReport } from '../core/outcome.ts';
 import type { Quiet } from '../core/quiet.ts';
 import type { StoreId, TargetId } from '../estate/ids.ts';
@@ -48,6 +48,8 @@ export interface Acts {
   why(target: TargetId): { readonly rule: string; readonly why: string } | undefined;
   /** Maintenances and silences as announced so far. */
   readonly quiet: Quiet;
+  /** Maintenances that the configuration plans and nothing has been announced of, the next first. */
+  comingMaintenances(): readonly Maintenance[];
   /** As announced so far. */
   methodState(store: StoreId, method: string): MethodState;
 }

@@ -85,11 +85,12 @@ function makeActs(
   board: Board,
   journal: MemoryJournal,
   estate: Estate,
-  methodState: Acts['methodState'] = () => 'unknown',
+  { methodState = () => 'unknown', comingMaintenances = () => [] }: FixtureOptions,
 ): Acts {
   const quiet = new Quiet(estate);
   return {
     quiet,
+    comingMaintenances,
     async record(draft) {
       const [event] = await journal.append([draft]);
       if (event === undefined) throw new Error('the journal took nothing');
@@ -113,6 +114,8 @@ export interface FixtureOptions {
   readonly needs?: NonNullable<Estate['needs']>;
   /** What is known of every payment method. Default unknown. */
   readonly methodState?: () => MethodState;
+  /** What the configuration plans. Default nothing. */
+  readonly comingMaintenances?: Acts['comingMaintenances'];
   readonly context?: Partial<AppContext>;
 }
 
@@ -197,7 +200,7 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
     reload: async () => ok({ added: 1, removed: 2, changed: 3 }),
     readiness: () => ({ ready: true, problems: [] }),
     calm: new CalmMode(clock, () => undefined),
-    acts: makeActs(board, journal, settings.estate, options.methodState),
+    acts: makeActs(board, journal, settings.estate, options),
     ...options.context,
   };
   const server = createServer(createApp(context));
