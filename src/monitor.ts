@@ -153,6 +153,7 @@ async function assemble(
       isJournalWritable: () => ledger.unwritable === undefined,
       pendingEvents: () => ledger.pendingEvents,
       feedClients: () => hub.clientCount,
+      isCalm: () => calm.untilMs !== undefined,
     },
     { version, node: process.versions.node },
     clock,

@@ -135,6 +135,12 @@ export const PROCESS_FAMILIES = {
     help: 'Clients that follow the feed',
     labels: [],
   },
+  kassavakt_calm_mode: {
+    type: 'gauge',
+    unit: 'none',
+    help: 'Whether probing goes at a quarter of its rate for a time',
+    labels: [],
+  },
   kassavakt_build_info: {
     type: 'gauge',
     unit: 'none',

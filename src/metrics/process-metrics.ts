@@ -27,6 +27,8 @@ export interface ProcessFacts {
   isJournalWritable(): boolean;
   pendingEvents(): number;
   feedClients(): number;
+  /** Probing goes at a fraction of its rate. */
+  isCalm(): boolean;
 }
 
 export interface BuildInfo {
@@ -134,6 +136,7 @@ function registerFacts(registry: Registry, facts: ProcessFacts): void {
   read('kassavakt_journal_writable', () => (facts.isJournalWritable() ? 1 : 0));
   read('kassavakt_journal_pending_events', () => facts.pendingEvents());
   read('kassavakt_feed_clients', () => facts.feedClients());
+  read('kassavakt_calm_mode', () => (facts.isCalm() ? 1 : 0));
   gauge(registry, 'kassavakt_targets', (own) => {
     for (const [state, count] of Object.entries(countStates(facts.columns))) own.set({ state }, count);
   });

@@ -177,6 +177,7 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
       isJournalWritable: () => true,
       pendingEvents: () => 0,
       feedClients: () => 0,
+      isCalm: () => false,
     },
     { version: '0.0.0-test', node: process.versions.node },
     clock,

@@ -18,6 +18,7 @@ const FACTS = {
   isJournalWritable: () => false,
   pendingEvents: () => 5,
   feedClients: () => 6,
+  isCalm: () => true,
 };
 
 let metrics: ProcessMetrics | undefined;
@@ -98,6 +99,7 @@ describe('our own metrics', () => {
     expect(page).toContain('kassavakt_journal_writable 0\n');
     expect(page).toContain('kassavakt_journal_pending_events 5\n');
     expect(page).toContain('kassavakt_feed_clients 6\n');
+    expect(page).toContain('kassavakt_calm_mode 1\n');
     expect(page).toContain('kassavakt_build_info{version="1.2.3",node="26.0.0"} 1\n');
   });
 
