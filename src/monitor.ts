@@ -6,37 +6,35 @@ import type { Logger } from 'pino';
 import { type Monitor, type MonitorOptions, type StartMonitor, UsageError } from './cli/context.ts';
 import { Board } from './core/board.ts';
 import { TargetColumns } from './core/columns.ts';
-import type { EventDraft, JournalEvent } from './core/events.ts';
-import { restoreHealth } from './core/health.ts';
+import type { JournalEvent } from './core/events.ts';
 import type { Outlook } from './core/outlook.ts';
 import { childrenOf } from './estate/dependencies.ts';
 import type { StoreId } from './estate/ids.ts';
 import { CalmMode } from './engine/calm-mode.ts';
-import type { Outages } from './core/outages.ts';
 import { Ledger } from './engine/ledger.ts';
 import { MaintenanceCalendar } from './engine/maintenance-calendar.ts';
 import { OutageCheckpoints, resumeOutages } from './engine/outage-checkpoint.ts';
 import { readMaxOpenFiles, resolveLimits } from './engine/limits.ts';
-import { EnginePool, GONE, type Restore } from './engine/pool.ts';
+import { EnginePool } from './engine/pool.ts';
 import { FeedHub } from './feed/hub.ts';
 import { makeSnapshot, openIncidents } from './feed/snapshot.ts';
 import { attachSocketFeed } from './feed/socket-feed.ts';
 import { makeSseHandler } from './feed/sse.ts';
 import { createApp } from './http/app.ts';
 import { listen, makeServer, urlOf } from './http/listening-server.ts';
-import type { Readiness, ReloadSummary } from './http/app-context.ts';
+import type { Readiness } from './http/app-context.ts';
 import { makeAuthenticator } from './http/auth.ts';
-import { JournalUnavailable } from './journal/journal.ts';
-import { loadOutlook, noteOutlook, outlookInForce } from './journal/outlook-codec.ts';
+import { loadOutlook, outlookInForce } from './journal/outlook-codec.ts';
 import { openJournal } from './journal/open-journal.ts';
-import type { SqliteJournal } from './journal/sqlite-journal.ts';
 import type { Clock } from './lib/clock.ts';
 import { err, ok, type Result } from './lib/result.ts';
 import { startProcessMetrics } from './metrics/process-metrics.ts';
 import { type Prober, ProberUnavailable } from './probes/probe.ts';
 import { isLoopback, parseListen } from './settings/listen.ts';
 import type { loadSettings } from './settings/load-settings.ts';
+import { serialised } from './serialised.ts';
 import { formatProblem, type Limits, type Settings, type SettingsProblem } from './settings/settings.ts';
+import { configInForce, endWhatIsGone, endWhatNobodyHolds, keepOutlook, restoreFrom } from './take-over.ts';
 
 /** What the monitor takes from its surroundings. */
 export interface MonitorDependencies {
@@ -294,71 +292,6 @@ function boundsOf(settings: Settings, log: Logger): Limits {
   return limits;
 }
 
-/** The hash by which the journal keeps `outlook`; undefined when it cannot at present: a replay then needs a configuration. */
-async function keepOutlook(
-  journal: SqliteJournal,
-  outlook: Outlook,
-  log: Logger,
-): Promise<string | undefined> {
-  try {
-    return await noteOutlook(journal, outlook);
-  } catch (error) {
-    if (!(error instanceof JournalUnavailable)) throw error;
-    log.warn({ event: 'journal.outlook-not-kept', err: error }, 'the journal cannot keep the configuration');
-    return undefined;
-  }
-}
-
-/** What is watched from here on. */
-function configInForce(
-  what: string,
-  { estate: { targets, stores } }: Settings,
-  { added, removed, changed }: ReloadSummary,
-  hash: string | undefined,
-  clock: Clock,
-): EventDraft {
-  return {
-    atMs: clock.nowMs(),
-    kind: 'config-reloaded',
-    message: `${what}: ${targets.size} targets in ${stores.size} stores.`,
-    targetsAdded: added,
-    targetsRemoved: removed,
-    targetsChanged: changed,
-    ...(hash === undefined ? {} : { outlook: hash }),
-  };
-}
-
-/** A target starts in the state last announced of it. */
-function restoreFrom(board: Board): Restore {
-  return (target) => {
-    const status = board.lastStatusOf(target);
-    return status && { health: restoreHealth(status.state, status.reason), sinceMs: status.sinceMs };
-  };
-}
-
-/** What was not up when we stopped and is no longer in the configuration must not stay open for ever. */
-function endWhatIsGone(head: JournalEvent, { estate }: Settings, ledger: Ledger, clock: Clock): void {
-  if (head.kind !== 'target-state-changed' || head.to === 'unknown' || estate.targets.has(head.target))
-    return;
-  const { seq: _seq, reason: _reason, ...rest } = head;
-  const nowMs = clock.nowMs();
-  ledger.record({ ...rest, from: head.to, to: 'unknown', atMs: nowMs, sinceMs: nowMs, message: GONE });
-}
-
-/** Incidents of a version before this one, or of a checkpoint that was lost: what is still down opens anew. */
-function endWhatNobodyHolds(board: Board, outages: Outages, ledger: Ledger, clock: Clock): void {
-  const held = new Set(outages.incidents().map(({ id }) => id));
-  const nowMs = clock.nowMs();
-  for (const incident of board.openIncidents()) {
-    if (held.has(incident.id)) continue;
-    ledger.recordOwed({
-      atMs: nowMs,
-      kind: 'incident-resolved',
-      incident: { ...incident, state: 'resolved', resolvedAtMs: nowMs, targetsDown: 0 },
-    });
-  }
-}
-
 async function openAnew(load: Load, engine: EnginePool): ReturnType<Load> {
   const loaded = await load();
   if (!loaded.ok) return loaded;
@@ -369,23 +302,6 @@ async function openAnew(load: Load, engine: EnginePool): ReturnType<Load> {
     if (!(error instanceof ProberUnavailable)) throw error;
     return err([{ file: loaded.value.file, line: 1, column: 1, path: 'modules', message: error.message }]);
   }
-}
-
-/** One at a time, in the order asked. Disposing it waits for those under way; later ones are refused. */
-function serialised<Value>(run: () => Promise<Value>): (() => Promise<Value>) & AsyncDisposable {
-  let last: Promise<unknown> = Promise.resolve();
-  let isOver = false;
-  const ask = (): Promise<Value> => {
-    if (isOver) return Promise.reject(new Error('the monitor is stopping'));
-    const mine = last.then(run);
-    last = mine.catch(() => undefined);
-    return mine;
-  };
-  const end = async (): Promise<void> => {
-    isOver = true;
-    await last;
-  };
-  return Object.assign(ask, { [Symbol.asyncDispose]: end });
 }
 
 function readinessOf(ledger: Ledger): Readiness {
