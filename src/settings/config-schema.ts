@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Prober } from '../probes/probe.ts';
 import { didYouMean } from './did-you-mean.ts';
 import { parseListen } from './listen.ts';
-import { duration, name, zonedTime } from './option-types.ts';
+import { calendarDay, duration, name, zonedTime } from './option-types.ts';
 import {
   canaryConfig,
   dependencyConfig,
@@ -74,6 +74,12 @@ export const tokenConfig = z.strictObject({
 export const estateConfig = z.strictObject({
   stores: name('CSV file of the stores.').optional(),
   terminals: name('CSV file of the terminals.').optional(),
+  public_holidays: z
+    .record(z.string(), z.array(calendarDay))
+    .default({})
+    .describe(
+      'Dates on which PH in the opening hours holds, for the stores of each time zone, as in Europe/Stockholm: [2026-12-25].',
+    ),
 });
 
 const targetConfig = z.strictObject({

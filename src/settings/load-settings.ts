@@ -22,12 +22,13 @@ import { makeTargetMaker, type TargetMaker } from './make-target.ts';
 import { readCanaries, readNeeds } from './read-dependencies.ts';
 import { childOf, type Refuse, readModules, refuseLiteralSecrets } from './read-modules.ts';
 import { readMaintenance, readMethods, readTiming } from './read-outages.ts';
-import { readStores, type StoresRead } from './read-stores.ts';
+import { type PublicHolidays, readStores, type StoresRead } from './read-stores.ts';
 import { readTerminals } from './read-terminals.ts';
 import { checkAgainst } from './schema-problems.ts';
 import type { ListenAddress, Settings, SettingsProblem, Token } from './settings.ts';
 import { readText } from './text-file.ts';
 import { readTokenFile, whyUnreadable } from './tokens.ts';
+import { makeZoneCheck } from './zones.ts';
 
 type Report = (problem: SettingsProblem) => void;
 
@@ -214,6 +215,7 @@ function readSharedTargets({ document, file, refuse }: Reading, makeTarget: Targ
 /** Undefined: there is a stores file, but nothing can be said of what is in it. */
 async function readStoresFile(reading: Reading): Promise<StoresRead | undefined> {
   const estate = childOf(reading.document.value, 'estate');
+  const holidays = readHolidays(reading);
   if (estate['stores'] === undefined) {
     if (estate['terminals'] !== undefined) {
       reading.refuse(
@@ -225,7 +227,21 @@ async function readStoresFile(reading: Reading): Promise<StoresRead | undefined>
     return { stores: new Map(), mentioned: new Set() };
   }
   const found = await readTable(reading, 'stores');
-  return found === undefined ? undefined : readStores(found.file, found.table, reading.report);
+  return found === undefined ? undefined : readStores(found.file, found.table, holidays, reading.report);
+}
+
+/** Dates that are none were told with the document's other problems. */
+function readHolidays({ document, refuse }: Reading): PublicHolidays {
+  const estate = childOf(document.value, 'estate');
+  const isZone = makeZoneCheck();
+  const holidays = new Map<string, readonly number[]>();
+  for (const [zone, dates] of Object.entries(childOf(estate['public_holidays']))) {
+    const known = isZone(zone);
+    if (!known.ok) refuse(['estate', 'public_holidays', zone], known.error, true);
+    const read = estateConfig.shape.public_holidays.safeParse({ [zone]: dates });
+    holidays.set(zone, Object.freeze(read.data?.[zone] ?? []));
+  }
+  return holidays;
 }
 
 async function readTerminalsFile(reading: Reading, makeTarget: TargetMaker): Promise<readonly Target[]> {

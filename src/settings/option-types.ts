@@ -43,6 +43,20 @@ export function zonedTime(option: string) {
     .transform((text) => Date.parse(text));
 }
 
+/** A day of the calendar, read into days since 1 January 1970. */
+export const calendarDay = z
+  .string()
+  .refine((text) => dayOf(text) !== undefined, {
+    error: ({ input }) => `"${String(input)}" is not a date; write it as in 2026-12-25`,
+  })
+  .transform((text) => dayOf(text) ?? 0);
+
+function dayOf(text: string): number | undefined {
+  const atMs = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(atMs) || new Date(atMs).toISOString().slice(0, 10) !== text) return undefined;
+  return atMs / DAY_MS;
+}
+
 /** Which targets are meant, as `parseSelector` reads it. */
 export function selector(description: string) {
   return z
