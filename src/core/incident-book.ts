@@ -1,7 +1,7 @@
 import { childrenOf } from '../estate/dependencies.ts';
 import type { Target } from '../estate/estate.ts';
-import type { IncidentId, TargetId } from '../estate/ids.ts';
-import { type Cause, isSameScope, type Verdict } from './causes.ts';
+import type { IncidentId, StoreId, TargetId } from '../estate/ids.ts';
+import { type Cause, isSameScope } from './causes.ts';
 import type { Incident, IncidentAcknowledged, IncidentChanged } from './events.ts';
 import {
   beginLife,
@@ -24,11 +24,12 @@ import {
   type Turn,
 } from './incident-life.ts';
 import type { BookContext } from './book-context.ts';
-import { holderOf, isNear, partsOf } from './kin.ts';
+import { holderOf, partsOf } from './kin.ts';
 import { LifeViews } from './life-views.ts';
 import { compareAges, LivesByScope } from './lives-by-scope.ts';
 import { PastLives } from './past-lives.ts';
 import { Timetable } from './timetable.ts';
+import type { Verdicts } from './statuses.ts';
 
 /** So soon after it was told of, that an incident becomes worse is told only when it becomes critical. Unit: ms. */
 const SPREAD_MS = 60_000;
@@ -60,7 +61,7 @@ export class IncidentBook {
   /** What holds under another configuration. */
   setContext(context: BookContext): void {
     this.context = context;
-    this.views.setContext(context);
+    this.views.setContext(context, this.open.values());
   }
 
   save(): SavedBook {
@@ -115,8 +116,7 @@ export class IncidentBook {
     const above = this.context.failureOf(parent)?.incident;
     const life = above === undefined ? undefined : this.open.get(above);
     if (life === undefined) return;
-    this.put(life, id, atMs);
-    this.sink(life, [id], atMs);
+    this.join(life, id, atMs);
   }
 
   /** `target` is down though what it hung on is back. Whether it stays in its incident; otherwise it leaves it. */
@@ -148,8 +148,7 @@ export class IncidentBook {
 
   /** What is down in incidents about one target alone that began at about `onsetMs`: they may be parts of something. */
   aloneNear(onsetMs: number): readonly TargetId[] {
-    const near = this.open.values().filter((life) => isAlone(life) && isNear(life, onsetMs));
-    return near.flatMap(({ symptoms }) => symptoms).toArray();
+    return this.index.aloneNear(onsetMs).flatMap(({ symptoms }) => Array.from(symptoms));
   }
 
   /** Makes `cause` part of an incident, open or lately resolved, or opens one. */
@@ -180,7 +179,7 @@ export class IncidentBook {
    * The incident that is due has been quiet for long enough: it is resolved, or its scope is narrower by now. The
    * result is a small rest of failures that are something of their own from here on.
    */
-  conclude(verdictOf: (id: TargetId) => Verdict, atMs: number): readonly TargetId[] {
+  conclude(verdicts: Verdicts, atMs: number): readonly TargetId[] {
     const id = this.dues.first()?.key;
     const life = id === undefined ? undefined : this.open.get(id);
     if (life === undefined) return [];
@@ -190,7 +189,7 @@ export class IncidentBook {
       this.setQuiet(life, atMs + quietMs(life, this.context.outlook.timing));
       return [];
     }
-    const causes = life.symptoms.size === 0 ? [] : this.context.finder.find(life.symptoms, verdictOf);
+    const causes = life.symptoms.size === 0 ? [] : this.context.finder.find(life.symptoms, verdicts);
     const isStillSame = causes.some(({ scopes }) => isSameScope(scopes, life.scopes));
     if (causes.length === 0 || (life.isLingering && isTail(life) && !isStillSame)) {
       const rest = Array.from(life.symptoms);
@@ -209,12 +208,14 @@ export class IncidentBook {
     return [];
   }
 
-  /** Ways to pay changed: incidents may have become worse. */
+  /** Ways to pay changed in `store`. */
+  paymentsChanged(store: StoreId): void {
+    this.views.paymentsChanged(store);
+  }
+
+  /** Incidents may have become worse, for ways to pay changed. */
   reweigh(atMs: number): void {
-    for (const life of Array.from(this.open.values()).sort(compareAges)) {
-      if (life.updates >= MOST_UPDATES || life.incident.severity === 'critical') continue;
-      if (this.views.isWorse(life, atMs)) this.tell(life, 'severity', atMs);
-    }
+    for (const life of this.views.worseAt(atMs, MOST_UPDATES)) this.tell(life, 'severity', atMs);
   }
 
   /** We could not see until now: nothing is over before it has been quiet for long enough from here on. */
@@ -240,13 +241,12 @@ export class IncidentBook {
     atMs: number,
   ): { readonly life: Life; readonly isNewScope: boolean } | undefined {
     const { outlook, finder } = this.context;
-    const { estate } = outlook;
-    const holder = this.index.same(cause.scopes) ?? holderOf(cause, onsetMs, this.index, estate);
+    const holder = this.index.same(cause.scopes) ?? holderOf(cause, onsetMs, this.index, outlook.estate);
     if (holder !== undefined) {
       this.takeOn(holder, holder.scopes, cause);
       return { life: holder, isNewScope: false };
     }
-    const [oldest, ...others] = partsOf(cause, onsetMs, this.index, { estate, finder });
+    const [oldest, ...others] = partsOf(cause, onsetMs, this.index, { estate: outlook.estate, finder });
     if (oldest === undefined) return undefined;
     for (const other of others) this.merge(other, oldest, atMs);
     this.takeOn(oldest, cause.scopes, cause);
@@ -279,8 +279,7 @@ export class IncidentBook {
     const { targets } = this.context.outlook.estate;
     for (const id of Array.from(life.symptoms)) {
       const target = targets.get(id);
-      const other =
-        target && this.index.near(target).find((each) => each !== life && isOfScope(each, target));
+      const other = target && this.index.findBeside(life, target);
       if (other === undefined) continue;
       life.symptoms.delete(id);
       this.views.changed(life);
@@ -291,6 +290,7 @@ export class IncidentBook {
   private enter(life: Life): void {
     this.open.set(life.incident.id, life);
     this.index.add(life);
+    this.views.changed(life);
     this.setQuiet(life, life.quietAtMs);
   }
 
@@ -357,7 +357,7 @@ export class IncidentBook {
     this.open.delete(life.incident.id);
     this.index.remove(life);
     this.setQuiet(life, undefined);
-    this.views.changed(life);
+    this.views.forget(life);
     this.turns.delete(life);
     const { title } = life.widest;
     life.incident = { ...life.incident, title, state: 'resolved', resolvedAtMs: atMs, targetsDown: 0 };

@@ -1,4 +1,5 @@
 import { LEAF_DOWN, LEAF_UP, type LeafTable, type Term } from './leaf-table.ts';
+import { UpRows } from './scope-rows.ts';
 
 /** Scopes that may explain something, as columns: found through the leaves that are down. */
 export interface Candidates {
@@ -52,7 +53,7 @@ export function compareCandidates(candidates: Candidates, a: number, b: number):
 export function findCandidates(table: LeafTable, states: Uint8Array): Candidates {
   const downLeaves = leavesIn(states, LEAF_DOWN);
   const upLeaves = leavesIn(states, LEAF_UP);
-  const draft = new Draft(table, downLeaves, upLeaves);
+  const draft = new Draft(table, downLeaves, upLeaves, new UpRows(table, states, upLeaves));
   draft.countEverything();
   for (let label = 0; label < table.labels.length; label++) draft.countLabel(label);
   for (let a = 0; a < table.labels.length; a++) {
@@ -62,19 +63,22 @@ export function findCandidates(table: LeafTable, states: Uint8Array): Candidates
 }
 
 function leavesIn(states: Uint8Array, state: number): Int32Array {
+  const leaves = new Int32Array(states.length);
   let count = 0;
-  for (const found of states) if (found === state) count++;
-  const leaves = new Int32Array(count);
-  let at = 0;
-  for (let leaf = 0; leaf < states.length; leaf++) if (states[leaf] === state) leaves[at++] = leaf;
-  return leaves;
+  // Without a branch, which would be guessed wrongly for every other leaf.
+  for (let leaf = 0; leaf < states.length; leaf++) {
+    leaves[count] = leaf;
+    count += Number(states[leaf] === state);
+  }
+  return leaves.slice(0, count);
 }
 
 /** What of a label can be part of a scope: values with enough failures, numbered anew. */
 interface Live {
   readonly values: readonly number[];
+  /** The number of each value; -1 where it has none. */
+  readonly ofCode: Int32Array;
   readonly ofDown: Int32Array;
-  readonly ofUp: Int32Array;
   readonly down: Int32Array;
   readonly up: Int32Array;
 }
@@ -95,8 +99,11 @@ class Draft implements Candidates {
   private dense = new Int32Array(0);
   private denseUp = new Int32Array(0);
 
-  constructor(table: LeafTable, downLeaves: Int32Array, upLeaves: Int32Array) {
+  private readonly upRows: UpRows;
+
+  constructor(table: LeafTable, downLeaves: Int32Array, upLeaves: Int32Array, upRows: UpRows) {
     this.table = table;
+    this.upRows = upRows;
     this.downLeaves = downLeaves;
     this.upLeaves = upLeaves;
   }
@@ -116,15 +123,11 @@ class Draft implements Candidates {
   countLabel(label: number): void {
     const { codes, values } = this.table.labels[label] ?? { codes: new Int32Array(0), values: [] };
     const down = new Int32Array(values.length);
-    const up = new Int32Array(values.length);
     for (const leaf of this.downLeaves) {
       const code = codes[leaf] ?? -1;
       if (code >= 0) down[code] = (down[code] ?? 0) + 1;
     }
-    for (const leaf of this.upLeaves) {
-      const code = codes[leaf] ?? -1;
-      if (code >= 0) up[code] = (up[code] ?? 0) + 1;
-    }
+    const up = this.upRows.countLabel(label, down, FEWEST_DOWN);
     const liveValues: number[] = [];
     const liveOf = new Int32Array(values.length).fill(-1);
     const idOf = new Int32Array(values.length).fill(-1);
@@ -145,8 +148,8 @@ class Draft implements Candidates {
     this.ofDown.push(lookUp(this.downLeaves, idOf));
     this.live[label] = {
       values: liveValues,
+      ofCode: liveOf,
       ofDown: lookUp(this.downLeaves, liveOf),
-      ofUp: lookUp(this.upLeaves, liveOf),
       down: Int32Array.from(liveValues, (code) => down[code] ?? 0),
       up: Int32Array.from(liveValues, (code) => up[code] ?? 0),
     };
@@ -179,12 +182,18 @@ class Draft implements Candidates {
       keys[j] = key;
       if (key >= 0) down[key] = (down[key] ?? 0) + 1;
     }
-    for (let j = 0; j < this.upLeaves.length; j++) {
-      const x = first.ofUp[j] ?? -1;
-      const y = second.ofUp[j] ?? -1;
+    const { rows, firstCodes, secondCodes, weights } = this.upRows.ofPair(a, b);
+    for (let i = 0; i < rows.length; i++) {
+      const row = rows[i] ?? 0;
+      const firstCode = firstCodes[row] ?? -1;
+      const secondCode = secondCodes[row] ?? -1;
+      if (firstCode < 0 || secondCode < 0) continue;
+      const x = first.ofCode[firstCode] ?? -1;
+      const y = second.ofCode[secondCode] ?? -1;
       if (x < 0 || y < 0) continue;
       const key = slots === undefined ? x * width + y : (slots.get(x * width + y) ?? -1);
-      if (key >= 0 && (down[key] ?? 0) >= FEWEST_DOWN) up[key] = (up[key] ?? 0) + 1;
+      if (key < 0 || (down[key] ?? 0) < FEWEST_DOWN) continue;
+      up[key] = (up[key] ?? 0) + (weights === undefined ? 1 : (weights[row] ?? 0));
     }
     const cost = this.costOfPair(a, b);
     const touched = keys.slice();
