@@ -300,8 +300,23 @@ export class IncidentBook {
   }
 
   private fill(life: Life, { failing }: Cause, atMs: number): void {
-    for (const id of failing) this.put(life, id, atMs);
+    for (const id of failing) {
+      this.leave(id, life, atMs);
+      this.put(life, id, atMs);
+    }
     this.sink(life, failing, atMs);
+  }
+
+  /** Takes `id` out of the incident that it was part of until `life` explained it better. */
+  private leave(id: TargetId, life: Life, atMs: number): void {
+    const from = this.lifeOfId(this.context.failureOf(id)?.incident);
+    if (from === undefined || from === life) return;
+    from.symptoms.delete(id);
+    from.behind.delete(id);
+    this.views.changed(from);
+    if (downIn(from) > 0) return;
+    from.incident = { ...from.incident, mergedInto: life.incident.id };
+    this.resolve(from, atMs);
   }
 
   /** `id` is part of `life`: as a symptom, or as what is down because of one. With it what is down because of it. */

@@ -268,6 +268,7 @@ export class Outages {
     for (let due = this.earliestDue(nowMs); due !== undefined; due = this.earliestDue(nowMs)) {
       this.nowMs = Math.max(this.nowMs, due.atMs);
       due.run(this.nowMs);
+      this.book.tellTurns(this.nowMs);
     }
     this.nowMs = Math.max(this.nowMs, nowMs);
   }
