@@ -2,18 +2,16 @@ import { childrenOf } from '../estate/dependencies.ts';
 import type { Target } from '../estate/estate.ts';
 import type { IncidentId, StoreId, TargetId } from '../estate/ids.ts';
 import { type Cause, isSameScope } from './causes.ts';
-import type { Incident, IncidentAcknowledged, IncidentChanged } from './events.ts';
+import type { Incident, IncidentAcknowledged } from './events.ts';
 import {
   beginLife,
   downIn,
   emerge,
   hide,
   isAlone,
-  isHushed,
   isOfScope,
   isTail,
   type Life,
-  placeOf,
   quietMs,
   reopen,
   restore,
@@ -24,17 +22,13 @@ import {
   type Turn,
 } from './incident-life.ts';
 import type { BookContext } from './book-context.ts';
+import { IncidentTeller } from './incident-teller.ts';
 import { holderOf, partsOf } from './kin.ts';
 import { LifeViews } from './life-views.ts';
 import { compareAges, LivesByScope } from './lives-by-scope.ts';
 import { PastLives } from './past-lives.ts';
 import { Timetable } from './timetable.ts';
 import type { Verdicts } from './statuses.ts';
-
-/** So soon after it was told of, that an incident becomes worse is told only when it becomes critical. Unit: ms. */
-const SPREAD_MS = 60_000;
-/** Beside opening and end, so many updates of an incident are told. The last is kept for its becoming critical. */
-const MOST_UPDATES = 2;
 
 export interface SavedBook {
   readonly open: readonly SavedLife[];
@@ -50,18 +44,19 @@ export class IncidentBook {
   /** When to look whether an incident is over. */
   private readonly dues = new Timetable<IncidentId>();
   private readonly views: LifeViews;
-  /** What this moment means for lives, to be told at its end. */
-  private readonly turns = new Map<Life, Turn>();
+  private readonly teller: IncidentTeller;
 
   constructor(context: BookContext) {
     this.context = context;
     this.views = new LifeViews(context);
+    this.teller = new IncidentTeller(context, this.views);
   }
 
   /** What holds under another configuration. */
   setContext(context: BookContext): void {
     this.context = context;
     this.views.setContext(context, this.open.values());
+    this.teller.setContext(context);
   }
 
   save(): SavedBook {
@@ -130,15 +125,7 @@ export class IncidentBook {
 
   /** Tells what a moment meant for the lives that it changed, now that all of the moment is in. */
   tellTurns(atMs: number): void {
-    for (const life of Array.from(this.turns.keys()).sort(compareAges)) {
-      const isRecovering = life.incident.state === 'recovering';
-      if (this.turns.get(life) === 'recovering') {
-        if (!isRecovering || downIn(life) === 0) continue;
-        life.isRecoveryTold = true;
-      }
-      this.tell(life, 'turn', atMs);
-    }
-    this.turns.clear();
+    this.teller.tellTurns(atMs);
   }
 
   /** Past incidents that cannot open again any more. */
@@ -157,7 +144,7 @@ export class IncidentBook {
     const grown = this.widened(cause, onsetMs, atMs);
     if (grown !== undefined) {
       this.fill(grown.life, cause, atMs);
-      if (grown.isNewScope) this.tell(grown.life, 'scope', atMs);
+      if (grown.isNewScope) this.teller.tell(grown.life, 'scope', atMs);
       return;
     }
     const past = this.past.take(cause, atMs);
@@ -165,7 +152,7 @@ export class IncidentBook {
     const life = past ?? beginLife(cause, onsetMs, (id) => this.open.has(id) || this.past.has(id));
     this.enter(life);
     this.fill(life, cause, atMs);
-    this.announce(life, 'incident-opened', atMs);
+    this.teller.announce(life, 'incident-opened', atMs);
   }
 
   /** Since when the first of `ids` fails. */
@@ -204,7 +191,7 @@ export class IncidentBook {
     if (cause === undefined || others.length > 0 || isStillSame) return [];
     this.rescope(life, cause.scopes);
     life.confidence = cause.confidence;
-    this.tell(life, 'scope', atMs);
+    this.teller.tell(life, 'scope', atMs);
     return [];
   }
 
@@ -215,7 +202,7 @@ export class IncidentBook {
 
   /** Incidents may have become worse, for ways to pay changed. */
   reweigh(atMs: number): void {
-    for (const life of this.views.worseAt(atMs, MOST_UPDATES)) this.tell(life, 'severity', atMs);
+    this.teller.tellWorse(atMs);
   }
 
   /** We could not see until now: nothing is over before it has been quiet for long enough from here on. */
@@ -364,7 +351,7 @@ export class IncidentBook {
       life.incident = { ...life.incident, state: 'open' };
     }
     this.dues.set(life.incident.id, life.quietAtMs);
-    if (turn !== 'none') this.turns.set(life, turn);
+    if (turn !== 'none') this.teller.turned(life, turn);
   }
 
   private resolve(life: Life, atMs: number): void {
@@ -373,43 +360,10 @@ export class IncidentBook {
     this.index.remove(life);
     this.setQuiet(life, undefined);
     this.views.forget(life);
-    this.turns.delete(life);
     const { title } = life.widest;
     life.incident = { ...life.incident, title, state: 'resolved', resolvedAtMs: atMs, targetsDown: 0 };
     life.reopenUntilMs = atMs + this.context.outlook.timing.reopenMs * (1 + life.relapses);
     if (life.incident.mergedInto === undefined) this.past.add(life);
-    this.emit(life, 'incident-resolved', atMs);
-  }
-
-  /** Brings an incident up to date, and announces the change if it is one worth an announcement. */
-  private tell(life: Life, what: 'scope' | 'severity' | 'turn', atMs: number): void {
-    if (life.updates >= MOST_UPDATES || this.context.isBlind()) return;
-    const before = life.incident.severity;
-    this.describe(life, atMs);
-    const isWorse = life.incident.severity !== before;
-    const isCritical = life.incident.severity === 'critical';
-    const isSpreading = !isCritical && atMs - life.announcedAtMs < SPREAD_MS;
-    if (what === 'severity' && (!isWorse || isSpreading)) return;
-    if (life.updates >= (isCritical ? MOST_UPDATES : MOST_UPDATES - 1)) return;
-    if (isHushed(life, isWorse, atMs)) return;
-    life.updates++;
-    this.announce(life, 'incident-updated', atMs);
-  }
-
-  private announce(life: Life, kind: 'incident-opened' | 'incident-updated', atMs: number): void {
-    this.describe(life, atMs);
-    this.turns.delete(life);
-    life.announcedAtMs = atMs;
-    this.emit(life, kind, atMs);
-  }
-
-  private emit({ incident, struck }: Life, kind: IncidentChanged['kind'], atMs: number): void {
-    this.context.emit({ atMs, kind, incident, ...placeOf(struck, this.context.outlook.estate) });
-  }
-
-  private describe(life: Life, atMs: number): void {
-    life.incident = this.views.describe(life, atMs);
-    const { targetsDown, title } = life.incident;
-    if (targetsDown >= life.widest.targetsDown) life.widest = { targetsDown, title };
+    this.teller.announceEnd(life, atMs);
   }
 }
