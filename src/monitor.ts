@@ -32,6 +32,7 @@ import { openJournal } from './journal/open-journal.ts';
 import type { SqliteJournal } from './journal/sqlite-journal.ts';
 import type { Clock } from './lib/clock.ts';
 import { err, ok, type Result } from './lib/result.ts';
+import { makeOutageFacts } from './metrics/outage-facts.ts';
 import { startProcessMetrics } from './metrics/process-metrics.ts';
 import { type Prober, ProberUnavailable } from './probes/probe.ts';
 import { isLoopback, parseListen } from './settings/listen.ts';
@@ -128,6 +129,7 @@ async function assemble(
   const ledger = new Ledger({ journal, board, outages, outlook: outlookInForce(heads) }, sources, clock, {
     announced: (events) => {
       for (const listener of listeners) listener(events);
+      metrics.recordEvents(events);
     },
     writableChanged: (error) => {
       if (error === undefined) log.info({ event: 'journal.writable' }, 'the journal can be written again');
@@ -144,9 +146,11 @@ async function assemble(
     new MaintenanceCalendar(outages.quiet, clock, (draft) => ledger.recordAct(draft)),
   );
 
+  const outageFacts = makeOutageFacts({ outages, board, columns }, outlook);
   const metrics = startProcessMetrics(
     {
       columns,
+      outages: outageFacts,
       inFlight: () => engine.inFlight,
       queued: () => engine.queued,
       journalLastSeq: () => journal.lastSeq,
@@ -239,6 +243,7 @@ async function assemble(
     board,
     journal,
     registry: metrics.registry,
+    outages: outageFacts,
     probers,
     authenticator,
     clock,

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Fixture, makeStore, makeToken, startFixture } from '../http/app-fixture.ts';
+import { makeIncident } from '../metrics/outages.ts';
 import { makeTarget } from '../metrics/targets.ts';
 import { canRun } from '../tools/programs.ts';
 
@@ -46,6 +47,11 @@ when(SUITE, () => {
       stores: [makeStore('s1', 'Järn & Bygg Åmål')],
       targets: TARGETS,
       tokens: [makeToken('prometheus', 'operator')],
+      outages: {
+        methods: ['card', 'swish'],
+        states: { s1: { card: 'down', swish: 'unknown' } },
+        incidents: [makeIncident('i1', { scope: [{ chain: 'Järn & Bygg' }], targetsDown: 1 })],
+      },
     });
     fixture.see('T1', 'up');
     fixture.see(NAME, 'down', { reason: 'connect-refused' });
@@ -126,6 +132,40 @@ when(SUITE, () => {
     await find('kassavakt_target_info{region="Värmland"}', 1);
     await find('probe_http_status_code{job="targets",target="web"} == 200', 1);
     for (const label of ['exported_job', 'exported_instance']) await find(`{${label}!=""}`, 0);
+  });
+
+  test('stores and incidents: what can be paid with, and since when it cannot', async () => {
+    const [card] = await find('kassavakt_payment_method_available', 1);
+    expect(card?.metric).toMatchObject({ store: 's1', chain: 'Solhaga', payment_method: 'card' });
+    expect(card?.value[1]).toBe('0');
+    await find('kassavakt_payment_method_state{payment_method="swish"} == 0', 1);
+    await find('kassavakt_store_info{name="Järn & Bygg Åmål",city="Karlstad"}', 1);
+    const [incident] = await find('kassavakt_incident_targets_down == 1', 1);
+    expect(incident?.metric).toMatchObject({
+      incident: 'i1',
+      severity: 'critical',
+      scope: 'chain=Järn & Bygg',
+      chain: 'Järn & Bygg',
+    });
+    await find('kassavakt_incident_start_timestamp_seconds{incident="i1"} == 1792000000.5', 1);
+    await find('kassavakt_incidents{severity="critical"} == 1', 1);
+    await find('kassavakt_incidents_opened_total', 4);
+    await find('kassavakt_stores{payment_method="card",state="down"} == 1', 1);
+    await find('kassavakt_monitor_blind == 0', 1);
+  });
+
+  test('it reads OpenMetrics: families by their names there, samples by their own', async () => {
+    await find('kassavakt_probes_total', 1);
+    const answer = await fetch(`${api}/targets/metadata`);
+    const { data } = (await answer.json()) as {
+      data: readonly { readonly metric: string; readonly type: string; readonly unit: string }[];
+    };
+    expect(data).toContainEqual(expect.objectContaining({ metric: 'kassavakt_probes', type: 'counter' }));
+    expect(data).toContainEqual(expect.objectContaining({ metric: 'kassavakt_target', type: 'info' }));
+    expect(data).toContainEqual(
+      expect.objectContaining({ metric: 'kassavakt_probe_lateness_seconds', unit: 'seconds' }),
+    );
+    expect(data.filter(({ metric }) => metric.endsWith('_total'))).toEqual([]);
   });
 
   test('a target that is gone leaves no series, not even for five minutes', async () => {

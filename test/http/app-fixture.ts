@@ -24,6 +24,7 @@ import { err, ok } from '../../src/lib/result.ts';
 import { startProcessMetrics } from '../../src/metrics/process-metrics.ts';
 import type { Prober } from '../../src/probes/probe.ts';
 import type { Module, Role, Settings, Token } from '../../src/settings/settings.ts';
+import { makeOutages, type OutageBook } from '../metrics/outages.ts';
 import { makeTarget, type Verdict, writeVerdict } from '../metrics/targets.ts';
 
 export function makeStore(id: string, name: string, more: Partial<Store> = {}): Store {
@@ -113,6 +114,8 @@ export interface FixtureOptions {
   readonly needs?: NonNullable<Estate['needs']>;
   /** What is known of every payment method. Default unknown. */
   readonly methodState?: () => MethodState;
+  /** What metrics tell of outages, beside the stores and targets above. */
+  readonly outages?: Partial<OutageBook>;
   readonly context?: Partial<AppContext>;
 }
 
@@ -120,6 +123,8 @@ export interface FixtureOptions {
 export interface Fixture extends AsyncDisposable {
   readonly url: string;
   readonly columns: TargetColumns;
+  /** What metrics tell of outages; to be written to. */
+  readonly outages: OutageBook;
   readonly board: Board;
   readonly journal: MemoryJournal;
   readonly context: AppContext;
@@ -165,9 +170,11 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
     },
   };
   for (const target of targets) columns.add(target, UNKNOWN_HEALTH, clock.monotonicMs(), clock.nowMs());
+  const outages = makeOutages({ stores, targets, ...options.outages });
   const metrics = startProcessMetrics(
     {
       columns,
+      outages: outages.facts,
       inFlight: () => 0,
       queued: () => 0,
       journalLastSeq: () => journal.lastSeq,
@@ -186,6 +193,7 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
     board,
     journal,
     registry: metrics.registry,
+    outages: outages.facts,
     probers: new Map([['echo', ECHO]]),
     authenticator: makeAuthenticator(() => settings.tokens, clock),
     clock,
@@ -207,6 +215,7 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
   return {
     url,
     columns,
+    outages,
     board,
     journal,
     context,
