@@ -146,7 +146,7 @@ async function assemble(
     new MaintenanceCalendar(outages.quiet, clock, (draft) => ledger.recordAct(draft)),
   );
 
-  const outageFacts = makeOutageFacts({ outages, board, columns }, outlook);
+  const outageFacts = makeOutageFacts({ outages, board, columns }, outlook, clock);
   const metrics = startProcessMetrics(
     {
       columns,

@@ -77,6 +77,12 @@ export const OUTAGE_FAMILIES = {
     help: 'How a customer can pay that way in the store: 0 unknown, 1 available, 2 degraded, 3 offline only, 4 down',
     labels: METHOD_LABELS,
   },
+  kassavakt_store_open: {
+    type: 'gauge',
+    unit: 'none',
+    help: 'Whether the store is open by its opening hours; absent while they are not known',
+    labels: ['store', 'chain'],
+  },
   kassavakt_store_info: {
     type: 'gauge',
     unit: 'none',

@@ -46,6 +46,10 @@ export async function* renderOutages(
   yield* renderFamily('kassavakt_payment_method_state', format, storesHere, function* (store) {
     for (const [method, state] of methodsOf(store)) yield [methodLabels(store, method), METHOD_VALUE[state]];
   });
+  yield* renderFamily('kassavakt_store_open', format, storesHere, function* (store) {
+    const isOpen = facts.isOpen(store);
+    if (isOpen !== undefined) yield [pairs({ store: store.id, chain: store.chain }), isOpen ? 1 : 0];
+  });
   yield* renderFamily('kassavakt_store_info', format, storesHere, (store) => [[infoLabels(store), 1]]);
 
   const incidents = facts.incidents().filter(({ id }) => isHere(id));

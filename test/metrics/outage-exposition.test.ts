@@ -30,6 +30,7 @@ describe('series of stores and incidents', () => {
         makeShop('s2'),
       ],
       states: { s1: { card: 'down', swish: 'degraded', web: 'unknown' }, s2: { card: 'offline-only' } },
+      open: { s1: false },
       incidents: [makeIncident('i1', { scope: [{ chain: 'Järn & Bygg' }], targetsDown: 7 })],
     });
     expect(await pageOf(outages)).toBe(`\
@@ -44,6 +45,9 @@ kassavakt_payment_method_state{store="s1",chain="Järn & Bygg",payment_method="c
 kassavakt_payment_method_state{store="s1",chain="Järn & Bygg",payment_method="swish"} 2
 kassavakt_payment_method_state{store="s1",chain="Järn & Bygg",payment_method="web"} 0
 kassavakt_payment_method_state{store="s2",payment_method="card"} 3
+# HELP kassavakt_store_open ${OUTAGE_FAMILIES.kassavakt_store_open.help}
+# TYPE kassavakt_store_open gauge
+kassavakt_store_open{store="s1",chain="Järn & Bygg"} 0
 # HELP kassavakt_store_info ${OUTAGE_FAMILIES.kassavakt_store_info.help}
 # TYPE kassavakt_store_info gauge
 kassavakt_store_info{store="s1",chain="Järn & Bygg",name="Järn & Bygg \\"Åmål\\"",region="Värmland",city="Åmål",latitude="59.05",longitude="12.7"} 1

@@ -4,10 +4,11 @@ import { TargetColumns } from '../../src/core/columns.ts';
 import { Outages } from '../../src/core/outages.ts';
 import { DEFAULT_METHODS, DEFAULT_TIMING, type Outlook } from '../../src/core/outlook.ts';
 import { makeOutageFacts } from '../../src/metrics/outage-facts.ts';
+import { FakeClock } from '../tools/fake-clock.ts';
 import { makeShop } from './outages.ts';
 import { makeTarget } from './targets.ts';
 
-const SHOP = makeShop('s1', { chain: 'Solhaga' });
+const SHOP = makeShop('s1', { chain: 'Solhaga', openingHours: 'Mo-Fr 07:00-22:00' });
 const TARGET = makeTarget('T1', { store: 's1', labels: { chain: 'Solhaga' } });
 const OUTLOOK: Outlook = {
   estate: { stores: new Map([[SHOP.id, SHOP]]), targets: new Map([[TARGET.id, TARGET]]) },
@@ -16,22 +17,23 @@ const OUTLOOK: Outlook = {
 };
 
 function watch() {
+  const clock = new FakeClock();
   const outages = new Outages(OUTLOOK);
   const board = new Board();
   const columns = new TargetColumns();
-  const facts = makeOutageFacts({ outages, board, columns }, () => OUTLOOK);
+  const facts = makeOutageFacts({ outages, board, columns }, () => OUTLOOK, clock);
   outages.apply({
-    atMs: 1_000,
+    atMs: clock.nowMs(),
     kind: 'target-state-changed',
     target: TARGET.id,
     from: 'unknown',
     to: 'down',
     reason: 'host',
     message: 'down',
-    sinceMs: 900,
+    sinceMs: clock.nowMs() - 100,
   });
-  outages.advanceTo(60_000);
-  return { board, columns, facts };
+  outages.advanceTo(clock.nowMs() + 60_000);
+  return { board, columns, facts, clock };
 }
 
 describe('what metrics tell of outages', () => {
@@ -46,6 +48,13 @@ describe('what metrics tell of outages', () => {
       [[{ target: 'T1' }], 1],
     ]);
     expect(facts.isBlind()).toBe(false);
+  });
+
+  test('knows when a store is open, and of one without hours that it does not know', () => {
+    const { facts, clock } = watch();
+    expect([facts.isOpen(SHOP), facts.isOpen(makeShop('s2'))]).toEqual([true, undefined]);
+    clock.jumpWall(9 * 3_600_000);
+    expect(facts.isOpen(SHOP)).toBe(false);
   });
 
   test('knows of no payment from the moment we go blind until everything was looked at again', () => {

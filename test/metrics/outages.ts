@@ -10,6 +10,8 @@ export interface OutageBook {
   methods: readonly string[];
   /** Of each store, by its id. */
   states: Readonly<Record<string, Readonly<Record<string, MethodState>>>>;
+  /** Whether a store is open, by its id; its hours are not known unless it is named. */
+  open: Readonly<Record<string, boolean>>;
   incidents: readonly Incident[];
   isBlind: boolean;
 }
@@ -20,6 +22,7 @@ export function makeOutages(written: Partial<OutageBook> = {}): OutageBook & { r
     targets: [],
     methods: [],
     states: {},
+    open: {},
     incidents: [],
     isBlind: false,
     ...written,
@@ -32,6 +35,7 @@ export function makeOutages(written: Partial<OutageBook> = {}): OutageBook & { r
     estate,
     methods: () => book.methods,
     methodsOf: ({ id }) => Object.entries(book.states[id] ?? {}),
+    isOpen: ({ id }) => book.open[id],
     incidents: () => book.incidents,
     isBlind: () => book.isBlind,
   };
