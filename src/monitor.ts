@@ -28,6 +28,7 @@ import { loadOutlook, outlookInForce } from './journal/outlook-codec.ts';
 import { openJournal } from './journal/open-journal.ts';
 import type { Clock } from './lib/clock.ts';
 import { err, ok, type Result } from './lib/result.ts';
+import { makeOutageFacts } from './metrics/outage-facts.ts';
 import { startProcessMetrics } from './metrics/process-metrics.ts';
 import { type Prober, ProberUnavailable } from './probes/probe.ts';
 import { isLoopback, parseListen } from './settings/listen.ts';
@@ -126,6 +127,7 @@ async function assemble(
   const ledger = new Ledger({ journal, board, outages, outlook: outlookInForce(heads) }, sources, clock, {
     announced: (events) => {
       for (const listener of listeners) listener(events);
+      metrics.recordEvents(events);
     },
     writableChanged: (error) => {
       if (error === undefined) log.info({ event: 'journal.writable' }, 'the journal can be written again');
@@ -142,9 +144,11 @@ async function assemble(
     new MaintenanceCalendar(outages.quiet, clock, (draft) => ledger.recordAct(draft)),
   );
 
+  const outageFacts = makeOutageFacts({ outages, board, columns }, outlook, clock);
   const metrics = startProcessMetrics(
     {
       columns,
+      outages: outageFacts,
       inFlight: () => engine.inFlight,
       queued: () => engine.queued,
       journalLastSeq: () => journal.lastSeq,
@@ -239,6 +243,7 @@ async function assemble(
     board,
     journal,
     registry: metrics.registry,
+    outages: outageFacts,
     probers,
     authenticator,
     clock,

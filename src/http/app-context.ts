@@ -11,6 +11,7 @@ import type { WireStore } from '../feed/protocol.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Result } from '../lib/result.ts';
+import type { OutageFacts } from '../metrics/outage-facts.ts';
 import type { ProbeRequest, Prober } from '../probes/probe.ts';
 import type { Settings, SettingsProblem } from '../settings/settings.ts';
 import type { Authenticator } from './auth.ts';
@@ -63,6 +64,7 @@ export interface AppContext {
   readonly board: Board;
   readonly journal: Journal;
   readonly registry: Registry;
+  readonly outages: OutageFacts;
   readonly probers: ReadonlyMap<string, Prober>;
   readonly authenticator: Authenticator;
   readonly clock: Clock;

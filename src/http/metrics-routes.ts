@@ -1,8 +1,12 @@
 import { z } from 'zod';
-import { EXPOSITION_CONTENT_TYPE } from '../metrics/exposition-text.ts';
+import { type Format, OPENMETRICS_FORMAT, TEXT_FORMAT } from '../metrics/exposition-text.ts';
+import { renderOutages } from '../metrics/outage-exposition.ts';
+import { renderProcess } from '../metrics/process-exposition.ts';
+import type { Shard } from '../metrics/shard.ts';
 import { makeTargetExposition } from '../metrics/target-exposition.ts';
 import type { AppContext } from './app-context.ts';
-import { defineRoute, NO_QUERY, type Route } from './route.ts';
+import { chooseFormat } from './metrics-format.ts';
+import { defineRoute, type Exchange, NO_QUERY, type Route } from './route.ts';
 import { makePlaces, streamText } from './stream-text.ts';
 
 /** Pages of per-target series written at once. Each costs CPU for as long as its reader takes it. */
@@ -31,7 +35,14 @@ const SHARD_QUERY = z
   .refine(({ shard, shards }) => shards !== undefined || shard === undefined, { path: ['shards'] })
   .refine(({ shard = 0, shards = Number.POSITIVE_INFINITY }) => shard < shards, { path: ['shard'] });
 
-export function metricsRoutes({ registry, columns, settings, clock, calm }: AppContext): readonly Route[] {
+export function metricsRoutes({
+  registry,
+  columns,
+  settings,
+  clock,
+  calm,
+  outages,
+}: AppContext): readonly Route[] {
   const exposition = makeTargetExposition({
     columns,
     intervalMsOf: (target) => (settings().modules.get(target.module)?.intervalMs ?? 0) * calm.pace,
@@ -39,7 +50,15 @@ export function metricsRoutes({ registry, columns, settings, clock, calm }: AppC
   });
   const enter = makePlaces(MAX_SCRAPES, `${MAX_SCRAPES} scrapes of the target series are under way already.`);
   const answers = {
-    200: { description: 'The series', body: { contentType: EXPOSITION_CONTENT_TYPE } },
+    200: {
+      description: `The series; as ${OPENMETRICS_FORMAT.contentType} to who asks for that`,
+      body: { contentType: TEXT_FORMAT.contentType },
+    },
+  };
+  const renderTargets = async function* (format: Format, part: Shard | undefined) {
+    yield* exposition.render(format, part);
+    yield* renderOutages(outages, format, part);
+    yield format.end;
   };
   return [
     defineRoute({
@@ -49,21 +68,30 @@ export function metricsRoutes({ registry, columns, settings, clock, calm }: AppC
       summary: 'Metrics of the monitor itself, for Prometheus',
       query: NO_QUERY,
       answers,
-      answer: async (exchange) =>
-        streamText(exchange, EXPOSITION_CONTENT_TYPE, [await registry.metrics()], clock),
+      async answer(exchange) {
+        const format = formatFor(exchange);
+        await streamText(exchange, format.contentType, [await renderProcess(registry, format)], clock);
+      },
     }),
     defineRoute({
       method: 'get',
       path: '/metrics/targets',
       access: 'viewer',
-      summary: 'Series of every target, or of one of several equal shards of them, for Prometheus',
+      summary:
+        'Series of every target, store and open incident, or of one of several equal shards of them, for Prometheus',
       query: SHARD_QUERY,
       answers,
       async answer(exchange, { shard, shards }) {
         using _place = enter();
         const part = shard === undefined || shards === undefined ? undefined : { shard, shards };
-        await streamText(exchange, EXPOSITION_CONTENT_TYPE, exposition.render(part), clock);
+        const format = formatFor(exchange);
+        await streamText(exchange, format.contentType, renderTargets(format, part), clock);
       },
     }),
   ];
+}
+
+function formatFor({ request, response }: Exchange): Format {
+  response.vary('Accept');
+  return chooseFormat(request.headers.accept);
 }

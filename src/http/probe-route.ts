@@ -4,7 +4,7 @@ import type { ProbeReport } from '../core/outcome.ts';
 import type { Estate, Target } from '../estate/estate.ts';
 import { toTargetId } from '../estate/ids.ts';
 import { suggest } from '../lib/suggest.ts';
-import { EXPOSITION_CONTENT_TYPE } from '../metrics/exposition-text.ts';
+import { TEXT_FORMAT } from '../metrics/exposition-text.ts';
 import { renderProbe } from '../metrics/probe-exposition.ts';
 import type { Module, Settings } from '../settings/settings.ts';
 import type { AppContext } from './app-context.ts';
@@ -55,7 +55,7 @@ export function probeRoute(context: AppContext): Route {
     answers: {
       200: {
         description: 'What the probe saw, a failure included; 503 when it came to no verdict',
-        body: { contentType: EXPOSITION_CONTENT_TYPE },
+        body: { contentType: TEXT_FORMAT.contentType },
       },
     },
     async answer(exchange, query) {
@@ -74,7 +74,7 @@ export function probeRoute(context: AppContext): Route {
       if (report.outcome.kind === 'inconclusive') {
         throw new HttpProblem('inconclusive', report.outcome.message);
       }
-      response.setHeader('Content-Type', EXPOSITION_CONTENT_TYPE);
+      response.setHeader('Content-Type', TEXT_FORMAT.contentType);
       response.send(renderProbe(report, timeoutMs));
     },
   });

@@ -16,7 +16,7 @@ export async function streamText(
   clock: Clock,
 ): Promise<void> {
   response.setHeader('Content-Type', contentType);
-  response.setHeader('Vary', 'Accept-Encoding');
+  response.vary('Accept-Encoding');
   if (request.method === 'HEAD') {
     response.end();
     return;

@@ -61,6 +61,48 @@ export const TARGET_FAMILIES = {
   },
 } as const satisfies Readonly<Record<string, Family>>;
 
+const METHOD_LABELS = ['store', 'chain', 'payment_method'] as const;
+
+/** Series of `/metrics/targets` beside those of targets: of stores, and of incidents while they are open. */
+export const OUTAGE_FAMILIES = {
+  kassavakt_payment_method_available: {
+    type: 'gauge',
+    unit: 'none',
+    help: 'Whether a customer can pay that way in the store, if only offline or slowly; absent while it is not known',
+    labels: METHOD_LABELS,
+  },
+  kassavakt_payment_method_state: {
+    type: 'gauge',
+    unit: 'none',
+    help: 'How a customer can pay that way in the store: 0 unknown, 1 available, 2 degraded, 3 offline only, 4 down',
+    labels: METHOD_LABELS,
+  },
+  kassavakt_store_open: {
+    type: 'gauge',
+    unit: 'none',
+    help: 'Whether the store is open by its opening hours; absent while they are not known',
+    labels: ['store', 'chain'],
+  },
+  kassavakt_store_info: {
+    type: 'gauge',
+    unit: 'none',
+    help: 'What and where the store is, for joins; always 1',
+    labels: ['store', 'chain', 'name', 'region', 'city', 'latitude', 'longitude'],
+  },
+  kassavakt_incident_targets_down: {
+    type: 'gauge',
+    unit: 'none',
+    help: 'Targets down in an open incident; 0 while it is not yet sure that it is over',
+    labels: ['incident', 'severity', 'scope', 'chain'],
+  },
+  kassavakt_incident_start_timestamp_seconds: {
+    type: 'gauge',
+    unit: 'seconds',
+    help: 'When the first target of an open incident failed, in unixtime',
+    labels: ['incident'],
+  },
+} as const satisfies Readonly<Record<string, Family>>;
+
 /** Series of `/metrics`: our own process, beside Node's and the operating system's usual ones. */
 export const PROCESS_FAMILIES = {
   kassavakt_probes_total: {
@@ -110,6 +152,30 @@ export const PROCESS_FAMILIES = {
     unit: 'none',
     help: 'Targets watched, by confirmed state',
     labels: ['state'],
+  },
+  kassavakt_stores: {
+    type: 'gauge',
+    unit: 'none',
+    help: 'Stores in which a way to pay is watched, by its state there',
+    labels: ['payment_method', 'state'],
+  },
+  kassavakt_incidents: {
+    type: 'gauge',
+    unit: 'none',
+    help: 'Open incidents, by severity',
+    labels: ['severity'],
+  },
+  kassavakt_incidents_opened_total: {
+    type: 'counter',
+    unit: 'none',
+    help: 'Incidents announced as open, by their severity then; one that comes back counts again',
+    labels: ['severity'],
+  },
+  kassavakt_monitor_blind: {
+    type: 'gauge',
+    unit: 'none',
+    help: 'Whether the monitor itself cannot see; while 1 nothing is known of any target',
+    labels: [],
   },
   kassavakt_journal_last_seq: {
     type: 'gauge',

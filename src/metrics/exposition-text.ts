@@ -1,13 +1,42 @@
-/** Content type of the Prometheus text format, version 0.0.4. */
-export const EXPOSITION_CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+/** How a page of metrics is written. Samples are the same in both formats. */
+export interface Format {
+  readonly contentType: string;
+  /** The lines that open the family whose samples bear `name`, suffixes of histograms and summaries apart. */
+  readonly head: (name: string, type: string, help: string) => string;
+  /** What ends a page: without it an OpenMetrics page counts as cut off. */
+  readonly end: string;
+}
+
+/** The Prometheus text format, version 0.0.4. */
+export const TEXT_FORMAT: Format = {
+  contentType: 'text/plain; version=0.0.4; charset=utf-8',
+  head: (name, type, help) => `# HELP ${name} ${escapeText(help)}\n# TYPE ${name} ${type}\n`,
+  end: '',
+};
+
+/** OpenMetrics 1.0: a family's name lacks the suffix that its samples have, and tells its unit. */
+export const OPENMETRICS_FORMAT: Format = {
+  contentType: 'application/openmetrics-text; version=1.0.0; charset=utf-8',
+  head(name, type, help) {
+    const [family, kind] = familyOf(name, type);
+    const unit = UNITS.find((each) => family.endsWith(`_${each}`));
+    const told = unit === undefined ? '' : `# UNIT ${family} ${unit}\n`;
+    const escaped = escapeText(help).replaceAll('"', '\\"');
+    return `# HELP ${family} ${escaped}\n# TYPE ${family} ${kind}\n${told}`;
+  },
+  end: '# EOF\n',
+};
+
+const UNITS = ['seconds', 'bytes'] as const;
+
+function familyOf(name: string, type: string): readonly [name: string, type: string] {
+  if (type === 'counter' && name.endsWith('_total')) return [name.slice(0, -'_total'.length), type];
+  if (type === 'gauge' && name.endsWith('_info')) return [name.slice(0, -'_info'.length), 'info'];
+  return [name, type];
+}
 
 /** Label names that Prometheus, histograms or summaries give a meaning of their own. */
 const TAKEN_LABELS = new Set(['job', 'instance', 'le', 'quantile']);
-
-/** The two lines that open a family. */
-export function familyHead(name: string, type: string, help: string): string {
-  return `# HELP ${name} ${help.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')}\n# TYPE ${name} ${type}\n`;
-}
 
 /** `name="value"`. The value may be any text; NUL, which no scraper reads, is dropped. */
 export function labelPair(name: string, value: string): string {
@@ -39,5 +68,9 @@ export function labelPairs(labels: Readonly<Record<string, string>>, used: Itera
 }
 
 function escapeLabelValue(value: string): string {
-  return value.replaceAll('\0', '').replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('"', '\\"');
+  return escapeText(value.replaceAll('\0', '')).replaceAll('"', '\\"');
+}
+
+function escapeText(text: string): string {
+  return text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n');
 }

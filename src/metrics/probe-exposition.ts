@@ -1,7 +1,7 @@
 import { MEASUREMENTS, type Sample } from '../core/measurements.ts';
 import type { ProbeReport } from '../core/outcome.ts';
 import { TARGET_FAMILIES } from './catalogue.ts';
-import { familyHead, labelPair, labelPairs, sampleValue } from './exposition-text.ts';
+import { labelPair, labelPairs, sampleValue, TEXT_FORMAT } from './exposition-text.ts';
 
 /** One probe's series as `/probe` answers them: no label tells the target, for the scraper gives it one. */
 export function renderProbe(report: ProbeReport, timeoutMs: number): string {
@@ -22,7 +22,7 @@ export function renderProbe(report: ProbeReport, timeoutMs: number): string {
 
 function renderOwn(name: keyof typeof TARGET_FAMILIES, value: number, labels = ''): string {
   const { type, help } = TARGET_FAMILIES[name];
-  return `${familyHead(name, type, help)}${name}${labels} ${sampleValue(value)}\n`;
+  return `${TEXT_FORMAT.head(name, type, help)}${name}${labels} ${sampleValue(value)}\n`;
 }
 
 function renderSamples(name: Sample['name'], samples: readonly Sample[]): string {
@@ -30,5 +30,5 @@ function renderSamples(name: Sample['name'], samples: readonly Sample[]): string
     const pairs = labelPairs(labels ?? {}, []);
     return `${name}${pairs.length === 0 ? '' : `{${pairs.join(',')}}`} ${sampleValue(value)}\n`;
   });
-  return `${familyHead(name, 'gauge', MEASUREMENTS[name].help)}${lines.join('')}`;
+  return `${TEXT_FORMAT.head(name, 'gauge', MEASUREMENTS[name].help)}${lines.join('')}`;
 }

@@ -1,11 +1,13 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { TargetColumns } from '../core/columns.ts';
+import { type JournalEvent, METHOD_STATES, type MethodState, SEVERITIES } from '../core/events.ts';
 import { type State } from '../core/health.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { type AnyReason, REASONS, SELF_REASONS } from '../core/reason.ts';
 import type { Clock } from '../lib/clock.ts';
 import { PROCESS_FAMILIES } from './catalogue.ts';
 import { EventLoopDelay } from './event-loop-delay.ts';
+import type { OutageFacts } from './outage-facts.ts';
 
 /** Unit: s. */
 const LATENESS_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -19,6 +21,7 @@ const MISNAMED_DEFAULTS = [
 /** What is asked at each scrape. */
 export interface ProcessFacts {
   readonly columns: TargetColumns;
+  readonly outages: OutageFacts;
   /** Scheduled probes under way. */
   inFlight(): number;
   /** Scheduled probes that are due and wait. */
@@ -42,6 +45,8 @@ export interface ProcessMetrics extends Disposable {
   readonly registry: Registry;
   /** A scheduled probe ended. `reason` is the outcome's; `latenessMs` is how long after its due time it started. */
   readonly recordProbe: (kind: Outcome['kind'], reason: AnyReason | undefined, latenessMs: number) => void;
+  /** Events are on disk and told. */
+  readonly recordEvents: (events: readonly JournalEvent[]) => void;
   /** An attempt to read the configuration ended; the first one is the start itself. */
   readonly recordReload: (isSuccessful: boolean) => void;
 }
@@ -55,11 +60,9 @@ export function startProcessMetrics(facts: ProcessFacts, build: BuildInfo, clock
   gauge(registry, 'kassavakt_build_info').set({ version: build.version, node: build.node }, 1);
 
   const probes = counter(registry, 'kassavakt_probes_total');
-  const failures = countersByReason(counter(registry, 'kassavakt_probe_failures_total'), REASONS);
-  const inconclusive = countersByReason(
-    counter(registry, 'kassavakt_probes_inconclusive_total'),
-    SELF_REASONS,
-  );
+  const opened = countersBy(counter(registry, 'kassavakt_incidents_opened_total'), SEVERITIES);
+  const failures = countersBy(counter(registry, 'kassavakt_probe_failures_total'), REASONS);
+  const inconclusive = countersBy(counter(registry, 'kassavakt_probes_inconclusive_total'), SELF_REASONS);
   const lateness = new Histogram({
     ...describe('kassavakt_probe_lateness_seconds'),
     buckets: LATENESS_BUCKETS,
@@ -75,6 +78,11 @@ export function startProcessMetrics(facts: ProcessFacts, build: BuildInfo, clock
       lateness.observe(latenessMs / 1_000);
       if (kind === 'failed') failures.get(reason)?.inc();
       else if (kind === 'inconclusive') inconclusive.get(reason)?.inc();
+    },
+    recordEvents(events) {
+      for (const event of events) {
+        if (event.kind === 'incident-opened') opened.get(event.incident.severity)?.inc();
+      }
     },
     recordReload(isSuccessful) {
       reloaded.set(isSuccessful ? 1 : 0);
@@ -112,16 +120,16 @@ function counter(registry: Registry, name: ProcessFamily): Counter {
   return new Counter({ ...describe(name), registers: [registry] });
 }
 
-/** One counter a reason, all there from the start at 0. */
-function countersByReason(
+/** One counter a value of its label, all there from the start at 0. */
+function countersBy(
   counter: Counter,
-  reasons: readonly AnyReason[],
-): ReadonlyMap<AnyReason | undefined, Counter.Internal> {
+  values: readonly string[],
+): ReadonlyMap<string | undefined, Counter.Internal> {
   return new Map(
-    reasons.map((reason) => {
-      const own = counter.labels(reason);
+    values.map((value) => {
+      const own = counter.labels(value);
       own.inc(0);
-      return [reason, own];
+      return [value, own];
     }),
   );
 }
@@ -137,9 +145,37 @@ function registerFacts(registry: Registry, facts: ProcessFacts): void {
   read('kassavakt_journal_pending_events', () => facts.pendingEvents());
   read('kassavakt_feed_clients', () => facts.feedClients());
   read('kassavakt_calm_mode', () => (facts.isCalm() ? 1 : 0));
+  registerOutages(registry, facts.outages);
   gauge(registry, 'kassavakt_targets', (own) => {
     for (const [state, count] of Object.entries(countStates(facts.columns))) own.set({ state }, count);
   });
+}
+
+function registerOutages(registry: Registry, outages: OutageFacts): void {
+  gauge(registry, 'kassavakt_monitor_blind', (own) => own.set(outages.isBlind() ? 1 : 0));
+  gauge(registry, 'kassavakt_incidents', (own) => {
+    const open = Map.groupBy(outages.incidents(), ({ severity }) => severity);
+    for (const severity of SEVERITIES) own.set({ severity }, open.get(severity)?.length ?? 0);
+  });
+  gauge(registry, 'kassavakt_stores', (own) => {
+    // A method that is configured no more must not stay behind.
+    own.reset();
+    for (const [method, counts] of countStores(outages)) {
+      for (const state of METHOD_STATES) own.set({ payment_method: method, state }, counts[state]);
+    }
+  });
+}
+
+function countStores(outages: OutageFacts): ReadonlyMap<string, Record<MethodState, number>> {
+  const nowhere = { available: 0, degraded: 0, 'offline-only': 0, down: 0, unknown: 0 };
+  const counted = new Map(outages.methods().map((method) => [method, { ...nowhere }]));
+  for (const store of outages.estate().stores.values()) {
+    for (const [method, state] of outages.methodsOf(store)) {
+      const counts = counted.get(method);
+      if (counts !== undefined) counts[state]++;
+    }
+  }
+  return counted;
 }
 
 function countStates(columns: TargetColumns): Record<State, number> {

@@ -6,7 +6,8 @@ import type { Target } from '../estate/estate.ts';
 import { fnv1a } from '../lib/hash.ts';
 import { makePace, type Pace } from '../lib/pace.ts';
 import { TARGET_FAMILIES, TARGET_LABELS } from './catalogue.ts';
-import { familyHead, labelPair, labelPairs, sampleValue } from './exposition-text.ts';
+import { type Format, labelPair, labelPairs, sampleValue } from './exposition-text.ts';
+import { ALL, type Shard } from './shard.ts';
 
 /** A target whose last verdict is older than so many intervals shows nothing of it: it is unknown. */
 const STALE_AFTER_INTERVALS = 3;
@@ -22,24 +23,18 @@ export interface TargetExpositionSource {
   monotonicMs(): number;
 }
 
-/** A share of the targets, by their ids alone: shards 0 to n − 1 together have every target once. */
-export interface Shard {
-  readonly shard: number;
-  readonly shards: number;
-}
-
 /**
- * Per-target series in the text format, straight from the columns, in slices that let other work run between them;
+ * Per-target series, straight from the columns, in slices that let other work run between them;
  * the reader sets the pace. A target that goes away while a page is written is in none of the later families.
  */
 export interface TargetExposition {
-  /** All targets unless `shard` is given. */
-  render(shard?: Shard): AsyncGenerator<string, void, undefined>;
+  /** All targets unless `shard` is given. Without the format's end: more may follow. */
+  render(format: Format, shard?: Shard): AsyncGenerator<string, void, undefined>;
 }
 
 export function makeTargetExposition(source: TargetExpositionSource): TargetExposition {
   const labelsAt = makeLabelCache(source.columns);
-  return { render: (shard) => renderPage(source, labelsAt, shard) };
+  return { render: (format, shard) => renderPage(source, labelsAt, format, shard) };
 }
 
 /** A slot's labels, ready to write: those of every series, and those of the info series. */
@@ -87,7 +82,8 @@ type ReadRow = (
 async function* renderPage(
   source: TargetExpositionSource,
   labelsAt: LabelsAt,
-  { shard, shards }: Shard = { shard: 0, shards: 1 },
+  format: Format,
+  { shard, shards }: Shard = ALL,
 ): AsyncGenerator<string, void, undefined> {
   const { columns } = source;
   const pace = makePace();
@@ -107,7 +103,7 @@ async function* renderPage(
 
   for (const [name, read] of families) {
     const { type, help } = TARGET_FAMILIES[name];
-    let text = familyHead(name, type, help);
+    let text = format.head(name, type, help);
     for (let slot = 0; slot < generations.length; slot++) {
       const target = isPresent(slot);
       const seen = target === undefined ? undefined : read(slot, target);
@@ -125,7 +121,7 @@ async function* renderPage(
     yield text;
     await pace.turn();
   }
-  yield* renderMeasurements(columns, generations.length, labelsAt, pace, (slot) => {
+  yield* renderMeasurements(columns, generations.length, labelsAt, { format, pace }, (slot) => {
     const target = isPresent(slot);
     return target !== undefined && isFresh(slot, target) ? target : undefined;
   });
@@ -185,7 +181,7 @@ async function* renderMeasurements(
   columns: TargetColumns,
   slotCount: number,
   labelsAt: LabelsAt,
-  pace: Pace,
+  { format, pace }: { readonly format: Format; readonly pace: Pace },
   targetAt: (slot: number) => Target | undefined,
 ): AsyncGenerator<string, void, undefined> {
   const slotsOf = new Map<MeasurementName, number[]>();
@@ -198,7 +194,7 @@ async function* renderMeasurements(
     if (slot % CHECK_ROWS === 0 && pace.isDue()) await pace.turn();
   }
   for (const [name, slots] of slotsOf) {
-    let text = familyHead(name, 'gauge', MEASUREMENTS[name].help);
+    let text = format.head(name, 'gauge', MEASUREMENTS[name].help);
     for (const [i, slot] of slots.entries()) {
       const target = targetAt(slot);
       for (const sample of target === undefined ? [] : columns.samplesAt(slot)) {

@@ -24,6 +24,7 @@ import { err, ok } from '../../src/lib/result.ts';
 import { startProcessMetrics } from '../../src/metrics/process-metrics.ts';
 import type { Prober } from '../../src/probes/probe.ts';
 import type { Module, Role, Settings, Token } from '../../src/settings/settings.ts';
+import { makeOutages, type OutageBook } from '../metrics/outages.ts';
 import { makeTarget, type Verdict, writeVerdict } from '../metrics/targets.ts';
 
 export function makeStore(id: string, name: string, more: Partial<Store> = {}): Store {
@@ -116,6 +117,8 @@ export interface FixtureOptions {
   readonly methodState?: () => MethodState;
   /** What the configuration plans. Default nothing. */
   readonly comingMaintenances?: Acts['comingMaintenances'];
+  /** What metrics tell of outages, beside the stores and targets above. */
+  readonly outages?: Partial<OutageBook>;
   readonly context?: Partial<AppContext>;
 }
 
@@ -123,6 +126,8 @@ export interface FixtureOptions {
 export interface Fixture extends AsyncDisposable {
   readonly url: string;
   readonly columns: TargetColumns;
+  /** What metrics tell of outages; to be written to. */
+  readonly outages: OutageBook;
   readonly board: Board;
   readonly journal: MemoryJournal;
   readonly context: AppContext;
@@ -168,9 +173,11 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
     },
   };
   for (const target of targets) columns.add(target, UNKNOWN_HEALTH, clock.monotonicMs(), clock.nowMs());
+  const outages = makeOutages({ stores, targets, ...options.outages });
   const metrics = startProcessMetrics(
     {
       columns,
+      outages: outages.facts,
       inFlight: () => 0,
       queued: () => 0,
       journalLastSeq: () => journal.lastSeq,
@@ -190,6 +197,7 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
     board,
     journal,
     registry: metrics.registry,
+    outages: outages.facts,
     probers: new Map([['echo', ECHO]]),
     authenticator: makeAuthenticator(() => settings.tokens, clock),
     clock,
@@ -212,6 +220,7 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
   return {
     url,
     columns,
+    outages,
     board,
     journal,
     context,

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { once } from 'node:events';
 import { type IncomingMessage, request as httpRequest } from 'node:http';
 import { gunzipSync } from 'node:zlib';
+import { makeIncident } from '../metrics/outages.ts';
 import { makeTarget } from '../metrics/targets.ts';
 import { type Fixture, type FixtureOptions, makeStore, startFixture } from './app-fixture.ts';
 
@@ -25,15 +26,37 @@ async function ask(url: string, headers: Record<string, string>, method = 'GET')
 }
 
 describe.each(['/metrics', '/metrics/targets'])('%s', (path) => {
-  test('is the text format, also for those who would take OpenMetrics', async () => {
-    const { url } = await start();
-    const accept = 'application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5';
-    for (let i = 0; i < 2; i++) {
+  test('is the text format, or OpenMetrics for those who ask for it, in any order', async () => {
+    const { url } = await start({
+      outages: { methods: ['card'], states: { s1: { card: 'down' } }, incidents: [makeIncident('i1')] },
+    });
+    const read = async (accept: string) => {
       const { headers, body } = await ask(url + path, { accept });
-      expect(headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8');
+      expect(headers.vary).toBe('Accept, Accept-Encoding');
       expect(headers['content-encoding']).toBeUndefined();
-      expect(body.toString()).toMatch(/^# HELP /);
-      expect(body.toString()).toMatch(/\n$/);
+      const lines = body.toString().split('\n');
+      expect(lines.pop()).toBe('');
+      const isOurs = (line: string) => /^kassavakt_(?!event_loop)/.test(line);
+      return { type: headers['content-type'], lines, samples: lines.filter(isOurs) };
+    };
+    const text = await read('text/plain');
+    const open = await read('application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5');
+    const again = await read('text/plain');
+    expect([text.type, open.type, again.type]).toEqual([
+      'text/plain; version=0.0.4; charset=utf-8',
+      'application/openmetrics-text; version=1.0.0; charset=utf-8',
+      'text/plain; version=0.0.4; charset=utf-8',
+    ]);
+    expect(text.samples.length).toBeGreaterThan(5);
+    expect(open.samples).toEqual(text.samples);
+    expect(again.samples).toEqual(text.samples);
+    expect(open.lines.filter((line) => line === '# EOF')).toHaveLength(1);
+    expect(open.lines.at(-1)).toBe('# EOF');
+    expect(text.lines).not.toContain('# EOF');
+    if (path === '/metrics') {
+      for (const { lines } of [text, again]) expect(lines).toContain('# TYPE kassavakt_probes_total counter');
+      expect(open.lines).toContain('# TYPE kassavakt_probes counter');
+      for (const { samples } of [text, open, again]) expect(samples).toContain('kassavakt_probes_total 0');
     }
   });
 
@@ -90,7 +113,10 @@ describe('/metrics/targets', () => {
   });
 
   test('comes in shards for several Prometheis', async () => {
-    const { get } = await start({ targets: MANY.slice(0, 300), stores: [] });
+    const { get } = await start({
+      targets: MANY.slice(0, 300),
+      stores: ['s1', 's2', 's3'].map((id) => makeStore(id, id)),
+    });
     const page = async (query: string): Promise<string[]> => {
       const text = await (await get(`/metrics/targets${query}`)).text();
       return text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));

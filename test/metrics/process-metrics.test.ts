@@ -3,15 +3,19 @@ import { TargetColumns } from '../../src/core/columns.ts';
 import { UNKNOWN_HEALTH } from '../../src/core/health.ts';
 import { REASONS, SELF_REASONS } from '../../src/core/reason.ts';
 import { systemClock } from '../../src/lib/clock.ts';
-import { PROCESS_FAMILIES, TARGET_FAMILIES } from '../../src/metrics/catalogue.ts';
+import { OUTAGE_FAMILIES, PROCESS_FAMILIES, TARGET_FAMILIES } from '../../src/metrics/catalogue.ts';
 import {
   type ProcessFacts,
   type ProcessMetrics,
   startProcessMetrics,
 } from '../../src/metrics/process-metrics.ts';
+import { OPENMETRICS_FORMAT, TEXT_FORMAT } from '../../src/metrics/exposition-text.ts';
+import { renderProcess } from '../../src/metrics/process-exposition.ts';
+import { makeIncident, makeOutages, makeShop } from './outages.ts';
 import { makeTarget, writeVerdict } from './targets.ts';
 
 const FACTS = {
+  outages: makeOutages().facts,
   inFlight: () => 3,
   queued: () => 4,
   journalLastSeq: () => 41,
@@ -52,7 +56,11 @@ describe('our own metrics', () => {
   });
 
   test('carry their unit in their name', () => {
-    for (const [name, { unit }] of Object.entries({ ...PROCESS_FAMILIES, ...TARGET_FAMILIES })) {
+    for (const [name, { unit }] of Object.entries({
+      ...PROCESS_FAMILIES,
+      ...TARGET_FAMILIES,
+      ...OUTAGE_FAMILIES,
+    })) {
       expect(name.endsWith('_seconds')).toBe(unit === 'seconds');
     }
   });
@@ -101,6 +109,108 @@ describe('our own metrics', () => {
     expect(page).toContain('kassavakt_feed_clients 6\n');
     expect(page).toContain('kassavakt_calm_mode 1\n');
     expect(page).toContain('kassavakt_build_info{version="1.2.3",node="26.0.0"} 1\n');
+  });
+
+  test('count open incidents, and all that were opened, by severity', async () => {
+    const outages = makeOutages({
+      incidents: [
+        makeIncident('i1', { severity: 'critical' }),
+        makeIncident('i2', { severity: 'critical', state: 'recovering' }),
+        makeIncident('i3', { severity: 'minor' }),
+      ],
+    });
+    const { registry, recordEvents } = start({ outages: outages.facts });
+    const lines = async (name: string) =>
+      (await registry.metrics()).split('\n').filter((line) => line.startsWith(`${name}{`));
+    expect(await lines('kassavakt_incidents_opened_total')).toEqual(
+      ['info', 'minor', 'major', 'critical'].map(
+        (severity) => `kassavakt_incidents_opened_total{severity="${severity}"} 0`,
+      ),
+    );
+    const event = { seq: 1, atMs: 0, incident: makeIncident('i1', { severity: 'major' }) };
+    recordEvents([
+      { ...event, kind: 'incident-opened' },
+      { ...event, kind: 'incident-updated' },
+      { ...event, kind: 'incident-resolved' },
+      { ...event, kind: 'incident-opened' },
+    ]);
+    expect(await lines('kassavakt_incidents_opened_total')).toContain(
+      'kassavakt_incidents_opened_total{severity="major"} 2',
+    );
+    expect(await lines('kassavakt_incidents')).toEqual([
+      'kassavakt_incidents{severity="info"} 0',
+      'kassavakt_incidents{severity="minor"} 1',
+      'kassavakt_incidents{severity="major"} 0',
+      'kassavakt_incidents{severity="critical"} 2',
+    ]);
+    outages.incidents = [];
+    expect(await lines('kassavakt_incidents')).toContain('kassavakt_incidents{severity="critical"} 0');
+  });
+
+  test('count stores by how one can pay there, and forget a way that is configured no more', async () => {
+    const outages = makeOutages({
+      stores: [makeShop('s1'), makeShop('s2'), makeShop('s3')],
+      methods: ['card', 'swish'],
+      states: {
+        s1: { card: 'down', swish: 'available' },
+        s2: { card: 'offline-only' },
+        s3: { card: 'down' },
+        gone: { card: 'down' },
+      },
+    });
+    const { registry } = start({ outages: outages.facts });
+    const stores = async () =>
+      (await registry.metrics()).split('\n').filter((line) => line.startsWith('kassavakt_stores{'));
+    const told = await stores();
+    expect(told).toHaveLength(10);
+    expect(told.filter((line) => !line.endsWith(' 0'))).toEqual([
+      'kassavakt_stores{payment_method="card",state="offline-only"} 1',
+      'kassavakt_stores{payment_method="card",state="down"} 2',
+      'kassavakt_stores{payment_method="swish",state="available"} 1',
+    ]);
+    outages.methods = ['swish'];
+    expect(await stores()).toHaveLength(5);
+    outages.methods = [];
+    expect(await stores()).toEqual([]);
+  });
+
+  test('tell whether we can see', async () => {
+    const outages = makeOutages();
+    const { registry } = start({ outages: outages.facts });
+    expect(await registry.metrics()).toContain('kassavakt_monitor_blind 0\n');
+    outages.isBlind = true;
+    expect(await registry.metrics()).toContain('kassavakt_monitor_blind 1\n');
+  });
+
+  test('are the same in OpenMetrics, whose reading leaves the text format as it was', async () => {
+    const { registry, recordProbe } = start({ outages: makeOutages({ methods: ['card "a"\\b'] }).facts });
+    recordProbe('failed', 'dns', 3);
+    const samplesOf = (page: string) =>
+      page.split('\n').flatMap((line) => (/^(#|$|process_|nodejs_|.*event_loop)/.test(line) ? [] : [line]));
+    const before = await renderProcess(registry, TEXT_FORMAT);
+    const open = await renderProcess(registry, OPENMETRICS_FORMAT);
+    const after = await renderProcess(registry, TEXT_FORMAT);
+    expect(samplesOf(before)).toContain('kassavakt_probe_failures_total{reason="dns"} 1');
+    expect(samplesOf(open)).toEqual(samplesOf(before));
+    expect(samplesOf(after)).toEqual(samplesOf(before));
+    const heads = (page: string) => page.split('\n').filter((line) => line.startsWith('#'));
+    expect(heads(after)).toEqual(heads(before));
+    expect(heads(open)).toEqual(
+      expect.arrayContaining([
+        '# TYPE kassavakt_probe_failures counter',
+        '# TYPE kassavakt_probe_lateness_seconds histogram',
+        '# UNIT kassavakt_probe_lateness_seconds seconds',
+        '# TYPE kassavakt_event_loop_delay_seconds summary',
+        '# TYPE kassavakt_build info',
+        '# TYPE process_cpu_seconds counter',
+        '# UNIT process_resident_memory_bytes bytes',
+      ]),
+    );
+    expect(
+      heads(open).filter((line) => /_(total|info)\b/.test(line.split(' ').slice(0, 3).join(' '))),
+    ).toEqual([]);
+    expect(open.endsWith('\n# EOF\n')).toBe(true);
+    expect(before).not.toContain('# EOF');
   });
 
   test('keep the time of the last good configuration when a bad one comes', async () => {

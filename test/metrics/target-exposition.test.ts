@@ -8,6 +8,7 @@ import type { Target } from '../../src/estate/estate.ts';
 import { toTargetId } from '../../src/estate/ids.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { TARGET_FAMILIES } from '../../src/metrics/catalogue.ts';
+import { TEXT_FORMAT } from '../../src/metrics/exposition-text.ts';
 import { makeTargetExposition } from '../../src/metrics/target-exposition.ts';
 import { makeTarget, type Verdict, writeVerdict } from './targets.ts';
 
@@ -22,7 +23,7 @@ function watch(targets: readonly Target[], monotonicMs = () => performance.now()
     exposition,
     see: (id: string, state: (typeof STATES)[number], verdict?: Verdict) =>
       writeVerdict(columns, id, state, verdict),
-    page: () => Array.fromAsync(exposition.render()).then((parts) => parts.join('')),
+    page: () => Array.fromAsync(exposition.render(TEXT_FORMAT)).then((parts) => parts.join('')),
   };
 }
 
@@ -200,7 +201,7 @@ describe('per-target series', () => {
 
   test('of a deleted target vanish at once, also from a page under way', async () => {
     const { columns, exposition, page } = watch([makeTarget('T1'), makeTarget('T2')]);
-    const parts = exposition.render();
+    const parts = exposition.render(TEXT_FORMAT);
     await parts.next();
     columns.remove(0);
     columns.add(makeTarget('T3'), UNKNOWN_HEALTH, 0, 0);
@@ -247,7 +248,7 @@ describe('per-target series', () => {
       timer = setImmediate(count);
     };
     let timer = setImmediate(count);
-    const parts = await Array.fromAsync(exposition.render());
+    const parts = await Array.fromAsync(exposition.render(TEXT_FORMAT));
     clearImmediate(timer);
     expect(turns).toBeGreaterThan(20);
     expect(Math.max(...parts.map((part) => part.length))).toBeLessThan(250_000);
@@ -264,13 +265,13 @@ describe('per-target series', () => {
           for (const [i, id] of ids.entries()) if (i % 2 === 0) see(id, 'down', { reason: 'dns' });
           const parts = await Promise.all(
             Array.from({ length: shards }, (_, shard) =>
-              Array.fromAsync(exposition.render({ shard, shards })),
+              Array.fromAsync(exposition.render(TEXT_FORMAT, { shard, shards })),
             ),
           );
           const texts = parts.map((part) => part.join(''));
           expect(texts.flatMap(samplesOf).sort()).toEqual(samplesOf(await page()).sort());
           const few = watch(ids.slice(0, 3).map((id) => makeTarget(id))).exposition;
-          const first = (await Array.fromAsync(few.render({ shard: 0, shards }))).join('');
+          const first = (await Array.fromAsync(few.render(TEXT_FORMAT, { shard: 0, shards }))).join('');
           for (const line of samplesOf(first)) {
             if (line.startsWith('kassavakt_target_info')) expect(texts[0]).toContain(line);
           }
@@ -283,7 +284,7 @@ describe('per-target series', () => {
   test('of many targets are spread evenly over shards', async () => {
     const { exposition } = watch(Array.from({ length: 4_000 }, (_, i) => makeTarget(`T${i}`)));
     for (let shard = 0; shard < 4; shard++) {
-      const part = (await Array.fromAsync(exposition.render({ shard, shards: 4 }))).join('');
+      const part = (await Array.fromAsync(exposition.render(TEXT_FORMAT, { shard, shards: 4 }))).join('');
       const count = samplesOf(part).length / 2;
       expect(count).toBeGreaterThan(850);
       expect(count).toBeLessThan(1_150);
