@@ -6,7 +6,7 @@ import { type Prober, ProberUnavailable } from '../probes/probe.ts';
 import { type ConfigDocument, formatPath, type Path, readGoDocument } from './config-document.ts';
 import { didYouMean } from './did-you-mean.ts';
 import { readForeignText } from './foreign-text.ts';
-import { readGoScalars } from './go-scalars.ts';
+import { readGoBoolean, readGoScalars } from './go-scalars.ts';
 import { childOf } from './read-modules.ts';
 import { checkAgainst } from './schema-problems.ts';
 import type { BlackboxModules, Module, SettingsProblem } from './settings.ts';
@@ -253,12 +253,14 @@ const ADAPT: Readonly<
         'no_follow_redirects',
         'no_follow_redirects is deprecated; write follow_redirects with the opposite value',
       );
-      adapted['follow_redirects'] =
-        typeof dontFollow === 'string' ? (OPPOSITE.get(dontFollow) ?? dontFollow) : dontFollow;
+      const isRefused = typeof dontFollow === 'string' ? readGoBoolean(dontFollow) : undefined;
+      adapted['follow_redirects'] = isRefused === undefined ? dontFollow : !isRefused;
     }
-    if (http2 === 'true')
+    if (typeof http2 === 'string' && readGoBoolean(http2) === true) {
       remark('enable_http2', 'enable_http2: true has no effect: this prober speaks HTTP/1.1');
-    else if (http2 !== undefined) adapted['enable_http2'] = http2;
+    } else if (http2 !== undefined) {
+      adapted['enable_http2'] = http2;
+    }
     if (headers !== undefined) adapted['http_headers'] = mapValues(headers, joinSecrets);
     return adapted;
   },
@@ -266,11 +268,6 @@ const ADAPT: Readonly<
     return { ...rest, ...(ttl === '0' ? {} : { ttl }), ...(size === '0' ? {} : { payload_size: size }) };
   },
 };
-
-const OPPOSITE = new Map([
-  ['true', 'false'],
-  ['false', 'true'],
-]);
 
 /** There a body is read whole unless a limit is set; here there always is one. */
 function bodyLimit(given: unknown, remark: (option: string, message: string) => void): unknown {

@@ -26,11 +26,17 @@ export function readGoScalars(schema: z.ZodType, value: unknown): unknown {
   return convert(z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as Shape, value);
 }
 
+/** A text where a boolean is wanted; undefined when it is none. */
+export function readGoBoolean(text: string): boolean | undefined {
+  if (TRUE.test(text)) return true;
+  return FALSE.test(text) ? false : undefined;
+}
+
 function convert(shape: Shape | undefined, value: unknown): unknown {
   if (Array.isArray(value)) return value.map((item) => convert(shape?.items, item));
   if (typeof value === 'object' && value !== null) return convertMap(shape, value);
   if (typeof value !== 'string') return value;
-  if (shape?.type === 'boolean') return TRUE.test(value) ? true : FALSE.test(value) ? false : value;
+  if (shape?.type === 'boolean') return readGoBoolean(value) ?? value;
   if (shape?.type === 'integer' || shape?.type === 'number') {
     return /^[-+]?\d{1,15}$/.test(value) ? Number(value) : value;
   }
@@ -60,7 +66,7 @@ function isUnset(key: string, shape: Shape | undefined, value: unknown): boolean
   // What has no place here may be given as what it is when it is not given.
   if (shape?.not !== undefined) {
     if (typeof value === 'object') return Object.keys(value).length === 0;
-    return typeof value === 'string' && FALSE.test(value);
+    return typeof value === 'string' && readGoBoolean(value) === false;
   }
   return false;
 }

@@ -22,6 +22,13 @@ export const blackboxImporter: Importer = {
       const { line } = document.positionOfKey(['modules', module.name]);
       importModule(module, `line ${line}, module "${module.name}"`, draft);
     }
+    const unhurried = modules.filter(
+      ({ name, timeoutMs }) => timeoutMs === undefined && draft.modules.has(name),
+    );
+    if (unhurried.length > 0) {
+      const names = unhurried.map(({ name }) => name).join(', ');
+      draft.changed(file, `a probe of ${names} may take 5 s`, 'there the scraper says how long: set timeout');
+    }
     for (const problem of Array.from(unusable.values()).flat()) {
       draft.skipped(`line ${problem.line}`, problem.message, 'the module is left out');
     }
@@ -63,9 +70,6 @@ function importModule(
   if (given === name) draft.carried(where, `the module "${name}" of the prober ${prober.name}`);
   else
     draft.changed(where, `it is the same as the module "${given}"`, 'one of them is enough: name that one');
-  if (timeoutMs === undefined) {
-    draft.changed(where, 'a probe may take 5 s', 'there the scraper says how long: set timeout');
-  }
 }
 
 function holdsSecret(line: unknown): boolean {

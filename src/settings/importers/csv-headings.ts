@@ -1,4 +1,5 @@
 import { asLabelName } from '../label-names.ts';
+import { labelName } from './import-draft.ts';
 
 /** What a column means to us. Those from `chain` on are labels or a store's own. */
 export const MEANINGS = [
@@ -36,7 +37,8 @@ const WORDS: Readonly<Record<Meaning, string>> = {
   store_name: 'store_name storename shop_name site_name location_name butiksnamn butikknavn branch_name',
   lane: 'lane till till_no till_number kassa kassanr kasse kassenr pos pos_id register register_no checkout workstation',
   model: 'model modell terminal_model terminal_type device_model hardware',
-  firmware: 'firmware fw firmware_version fw_version sw_version software_version software',
+  firmware:
+    'firmware fw firmware_version fw_version sw_version software_version software programversion programvara',
   acquirer: 'acquirer acquirer_name inlosare innloser psp payment_provider bank',
   kind: 'kind type device_type typ category kategori role',
   chain: 'chain kedja kjede brand banner concept koncept konsept chain_name',
@@ -58,6 +60,8 @@ const SECRET =
 export interface Headings {
   /** Its column, from 0. */
   readonly of: ReadonlyMap<Meaning, number>;
+  /** The column with what people call a device, if there is one; a label, too. */
+  readonly nameAt: number | undefined;
   /** Columns that are kept as labels under this name. */
   readonly labels: readonly { readonly column: number; readonly heading: string; readonly label: string }[];
   /** Columns that are left out, and why. */
@@ -66,28 +70,32 @@ export interface Headings {
 
 /** Understands the headings of a table. Of two columns that mean the same, the first does; the other is a label. */
 export function readHeadings(headings: readonly string[]): Headings {
+  const plains = headings.map((heading) => asLabelName(heading) ?? '');
   const of = new Map<Meaning, number>();
+  for (const [column, plain] of plains.entries()) {
+    const meaning = MEANING_OF.get(plain);
+    if (meaning !== undefined && !of.has(meaning)) of.set(meaning, column);
+  }
+  const nameAt = plains.findIndex((plain) => /^(name|namn|navn)$/.test(plain));
+  // A table of stores calls their names just that.
+  if (nameAt !== -1 && of.has('store_id') && !of.has('address') && !of.has('store_name')) {
+    of.set('store_name', nameAt);
+  }
   const labels: { column: number; heading: string; label: string }[] = [];
   const left: { heading: string; why: string }[] = [];
-  const rest: [column: number, heading: string][] = [];
+  const used = new Set(of.values());
+  const taken = new Set<string>(MEANINGS);
   for (const [column, heading] of headings.entries()) {
-    const plain = asLabelName(heading) ?? '';
-    const meaning = MEANING_OF.get(plain);
-    if (SECRET.test(plain))
+    if (used.has(column)) continue;
+    const label = labelName(heading, taken);
+    if (SECRET.test(plains[column] ?? '')) {
       left.push({ heading, why: 'it may hold secrets, and those never stand in a table' });
-    else if (meaning !== undefined && !of.has(meaning)) of.set(meaning, column);
-    else rest.push([column, heading]);
+    } else if (label === undefined) {
+      left.push({ heading, why: 'no letter of its name can be in a label, or another has that name' });
+    } else {
+      taken.add(label);
+      labels.push({ column, heading, label });
+    }
   }
-  // A table of stores may call its names just that.
-  const nameAt = rest.findIndex(([, heading]) => /^(name|namn|navn)$/.test(asLabelName(heading) ?? ''));
-  const named = rest[nameAt];
-  if (named !== undefined && !of.has('store_name') && of.has('store_id') && !of.has('address')) {
-    of.set('store_name', named[0]);
-    rest.splice(nameAt, 1);
-  }
-  return {
-    of,
-    labels: labels.concat(rest.map(([column, heading]) => ({ column, heading, label: heading }))),
-    left,
-  };
+  return { of, nameAt: nameAt === -1 ? undefined : nameAt, labels, left };
 }

@@ -3,9 +3,9 @@ import { err, ok, type Result } from '../../lib/result.ts';
 import { type CsvRow, type CsvTable, parseCsv } from '../csv-table.ts';
 import { refuseId } from '../ids.ts';
 import { makeZoneCheck } from '../zones.ts';
-import { type Headings, MEANINGS, type Meaning, readHeadings } from './csv-headings.ts';
+import { type Headings, type Meaning, readHeadings } from './csv-headings.ts';
 import { hostAndPort } from './http-request.ts';
-import { type ImportDraft, labelName, type ModuleDraft } from './import-draft.ts';
+import type { ImportDraft, ModuleDraft } from './import-draft.ts';
 import { fileProblem, type Importer } from './importer.ts';
 
 /** A list of devices, stores or both, as a spreadsheet or an inventory gives it. */
@@ -18,9 +18,9 @@ export const csvImporter: Importer = {
     if (!table.ok) {
       return err(fileProblem(file, table.error.message, table.error.line, table.error.column));
     }
-    const headings = readHeadings(table.value.header.cells);
+    const headings = withProtocols(readHeadings(table.value.header.cells), table.value);
     const { of } = headings;
-    if (!of.has('address') && !of.has('store_id')) {
+    if (!of.has('address') && !of.has('store_id') && !of.has('store_name')) {
       const given = table.value.header.cells.join(', ');
       return err(
         fileProblem(
@@ -35,6 +35,17 @@ export const csvImporter: Importer = {
   },
 };
 
+/** A column "type" may say how to probe, or what it is: its values tell. */
+function withProtocols(headings: Headings, { rows }: CsvTable): Headings {
+  const column = headings.of.get('kind');
+  if (column === undefined || headings.of.has('module')) return headings;
+  const values = rows.map(({ cells }) => cells[column] ?? '').filter((value) => value !== '');
+  if (values.length === 0 || !values.every((value) => proberOf(value) !== undefined)) return headings;
+  const of = new Map(headings.of);
+  of.delete('kind');
+  return { ...headings, of: of.set('module', column) };
+}
+
 function tellHeadings({ header }: CsvTable, { of, labels, left }: Headings, draft: ImportDraft): void {
   const where = `line ${header.line}`;
   for (const [meaning, column] of of) {
@@ -42,10 +53,17 @@ function tellHeadings({ header }: CsvTable, { of, labels, left }: Headings, draf
     if (heading !== meaning) draft.carried(where, `the column "${heading}" is taken for ${meaning}`);
   }
   for (const { heading, label } of labels) {
-    const name = labelName(label);
-    if (name === undefined)
-      draft.skipped(where, `the column "${heading}"`, 'no letter of its name can be in a label');
-    else draft.carried(where, `the column "${heading}" is the label ${name}`);
+    draft.carried(where, `the column "${heading}" is the label ${label}`);
+  }
+  for (const meaning of of.has('address') ? [] : OF_DEVICE) {
+    const column = of.get(meaning);
+    if (column !== undefined) {
+      draft.skipped(
+        where,
+        `the column "${header.cells[column] ?? ''}"`,
+        'only a device has that, and none has an address',
+      );
+    }
   }
   for (const { heading, why } of left) draft.skipped(where, `the column "${heading}"`, why);
 }
@@ -71,6 +89,14 @@ const OF_STORE: readonly Meaning[] = [
   'weekly_sales',
 ];
 const OF_TARGET: readonly Meaning[] = ['lane', 'model', 'firmware', 'acquirer', 'kind'];
+
+/** Those of a store that are labels: what belongs to no store may have them, too. */
+const OF_PLACE: readonly Meaning[] = ['chain', 'region', 'city'];
+/** Of a device alone, and no label. */
+const OF_DEVICE: readonly Meaning[] = ['id', 'port', 'module'];
+
+/** The cell of a row that means so much; empty when there is none. */
+type Cell = (meaning: Meaning) => string;
 
 interface Work {
   readonly headings: Headings;
@@ -106,66 +132,78 @@ function importRows(table: CsvTable, headings: Headings, draft: ImportDraft): vo
 
 function importRow(row: CsvRow, where: string, work: Work): boolean {
   const { headings, draft, hasDevices } = work;
-  const cell = (meaning: Meaning): string => row.cells[headings.of.get(meaning) ?? -1] ?? '';
-  const labels = labelsOf(row, headings);
-  const store = cell('store_id');
+  const cell: Cell = (meaning) => row.cells[headings.of.get(meaning) ?? -1] ?? '';
+  const store = cell('store_id') || cell('store_name');
   const refusal = store === '' ? undefined : refuseId('store', store);
   if (refusal !== undefined) {
     draft.skipped(where, 'the row', refusal);
     return false;
   }
-  if (store !== '') importStore(store, cell, hasDevices ? {} : labels, where, work);
-  if (!hasDevices) {
-    if (store === '') draft.skipped(where, 'the row', 'it names no store');
-    return store !== '';
+  const labels = labelsOf(row, headings);
+  if (hasDevices) {
+    if (store !== '') importStore(store, cell, {}, where, work);
+    return importDevice(row, store, cell, labels, where, work);
   }
-  const address = cell('address');
-  if (address === '') {
-    draft.skipped(where, 'the row', 'it has no address');
+  if (store === '') {
+    draft.skipped(where, 'the row', 'it names no store');
     return false;
   }
-  const place = placeOf(address, cell('port'), cell('module'));
+  for (const meaning of OF_TARGET) {
+    if (cell(meaning) !== '') labels[meaning === 'kind' ? 'store_kind' : meaning] = cell(meaning);
+  }
+  importStore(store, cell, labels, where, work);
+  return true;
+}
+
+function importDevice(
+  row: CsvRow,
+  store: string,
+  cell: Cell,
+  labels: Record<string, string>,
+  where: string,
+  { headings, draft }: Work,
+): boolean {
+  const address = cell('address');
+  const place = address === '' ? err('it has no address') : placeOf(address, cell('port'), cell('module'));
   if (!place.ok) {
     draft.skipped(where, 'the row', place.error);
     return false;
   }
   const given = cell('id');
-  const name = given || [store, cell('lane')].filter((part) => part !== '').join('-') || place.value.address;
-  const id = draft.keepId(name);
-  if (given !== '' && id !== given)
+  const called = row.cells[headings.nameAt ?? -1] ?? '';
+  const inStore = [store, cell('lane')].filter((part) => part !== '').join('-');
+  const id = draft.keepId(given || called || inStore || place.value.address);
+  if (given !== '' && id !== given) {
     draft.changed(where, `its id is "${id}", because "${given}" is taken or can be none`);
+  }
   for (const meaning of OF_TARGET) if (cell(meaning) !== '') labels[meaning] = cell(meaning);
-  if (store === '')
-    for (const meaning of ['chain', 'region', 'city'] as const) {
-      if (cell(meaning) !== '') labels[meaning] = cell(meaning);
+  if (store === '') {
+    for (const meaning of OF_STORE) {
+      if (cell(meaning) === '') continue;
+      if (OF_PLACE.includes(meaning)) labels[meaning] = cell(meaning);
+      else draft.skipped(where, `its ${meaning}`, 'only a store has that, and it is in none');
     }
-  const kind = place.value.module.prober === 'http' ? 'web' : undefined;
-  if (kind !== undefined && labels['kind'] === undefined && store !== '') labels['kind'] = kind;
+  } else if (place.value.module.prober === 'http') {
+    labels['kind'] ??= 'web';
+  }
   const { address: at, module } = place.value;
   return draft.addTarget(where, { id, address: at, module, labels, ...(store === '' ? {} : { store }) });
 }
 
 function labelsOf({ cells }: CsvRow, { labels }: Headings): Record<string, string> {
-  const found: Record<string, string> = {};
-  const taken = new Set<string>(MEANINGS);
-  for (const { column, label } of labels) {
-    const value = cells[column] ?? '';
-    const name = labelName(label, taken) ?? labelName(`${label}_label`, taken);
-    if (value !== '' && name !== undefined) found[name] = value;
-    if (name !== undefined) taken.add(name);
-  }
-  return found;
+  const given = labels.map(({ column, label }) => [label, cells[column] ?? ''] as const);
+  return Object.fromEntries(given.filter(([, value]) => value !== ''));
 }
 
 function importStore(
   id: string,
-  cell: (meaning: Meaning) => string,
+  cell: Cell,
   labels: Readonly<Record<string, string>>,
   where: string,
   { draft, isZone }: Work,
 ): void {
-  const cells: Record<string, string> = { name: cell('store_name') || id, ...labels };
-  if (cell('store_name') === '' && draft.stores.has(id)) delete cells['name'];
+  const name = cell('store_name');
+  const cells: Record<string, string> = { ...(name === '' ? {} : { name }), ...labels };
   for (const meaning of OF_STORE) {
     const value = cell(meaning);
     if (value === '') continue;
@@ -188,19 +226,23 @@ function degrees(value: string, most: number): string | undefined {
   return Math.abs(number) <= most ? undefined : `"${value}" are no degrees`;
 }
 
-const PROBER_OF: Readonly<Record<string, string>> = {
-  ping: 'icmp',
-  icmp: 'icmp',
-  tcp: 'tcp',
-  port: 'tcp',
-  socket: 'tcp',
-  http: 'http',
-  https: 'http',
-  web: 'http',
-  url: 'http',
-  tls: 'tls',
-  ssl: 'tls',
-};
+const PROBER_OF = new Map([
+  ['ping', 'icmp'],
+  ['icmp', 'icmp'],
+  ['tcp', 'tcp'],
+  ['port', 'tcp'],
+  ['socket', 'tcp'],
+  ['http', 'http'],
+  ['https', 'http'],
+  ['web', 'http'],
+  ['url', 'http'],
+  ['tls', 'tls'],
+  ['ssl', 'tls'],
+]);
+
+function proberOf(word: string): string | undefined {
+  return PROBER_OF.get(word.trim().toLowerCase());
+}
 
 /** How to probe what stands at an address: as told, or else as its shape says. */
 function placeOf(
@@ -213,7 +255,7 @@ function placeOf(
     return err('its address holds a user name or a password');
   if (port !== '' && !/^\d{1,5}$/.test(port)) return err(`its port "${port}" is no number`);
   const hasPort = port !== '' || /^(\[.+\]|[^:]+):\d+$/.test(given);
-  const told = PROBER_OF[protocol.trim().toLowerCase()];
+  const told = proberOf(protocol);
   if (protocol !== '' && told === undefined) {
     return err(`"${protocol}" is no way to probe that is known here; write ping, tcp, tls or http`);
   }

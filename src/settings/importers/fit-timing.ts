@@ -31,7 +31,8 @@ export function fitTiming(wanted: Timing): {
   const { timeoutMs: patience, failAfter, recoverAfter, retryIntervalMs: retry, slowAfterMs: slow } = wanted;
   const usual = patience === undefined ? DEFAULT_INTERVAL_MS : Math.max(DEFAULT_INTERVAL_MS, patience * 2);
   const intervalMs = fit('the interval', wanted.intervalMs ?? usual, 1_000, LONGEST_INTERVAL_MS);
-  const timeoutMs = patience === undefined ? undefined : fit('the timeout', patience, 1, intervalMs - 1);
+  const mostMs = patience !== undefined && patience >= intervalMs ? intervalMs * 0.8 : intervalMs;
+  const timeoutMs = patience === undefined ? undefined : fit('the timeout', patience, 1, mostMs);
   const longest = timeoutMs ?? Math.min(DEFAULT_TIMEOUT_MS, Math.floor(intervalMs * 0.8));
   const streak = (count: number): number => Math.min(LONGEST_STREAK, Math.max(1, Math.round(count)));
   if (failAfter !== undefined && streak(failAfter) !== failAfter) {

@@ -4,10 +4,9 @@ import { err, ok, type Result } from '../../lib/result.ts';
 import { type ConfigDocument, readGoDocument } from '../config-document.ts';
 import { readGoScalars } from '../go-scalars.ts';
 import { childOf } from '../read-modules.ts';
-import { checkAgainst } from '../schema-problems.ts';
 import { type GatusRules, readConditions } from './gatus-conditions.ts';
 import { hostAndPort, makeHttpRequest } from './http-request.ts';
-import { type ImportDraft, type ModuleDraft, SecretFiles, wordIssues } from './import-draft.ts';
+import { type ImportDraft, type ModuleDraft, SecretFiles, unreadableFields } from './import-draft.ts';
 import { fileProblem, type Importer } from './importer.ts';
 
 const text = z.string().default('');
@@ -141,7 +140,7 @@ function readEndpoint(raw: unknown, line: string, draft: ImportDraft): void {
   const scalars = readGoScalars(endpointConfig, raw);
   const read = endpointConfig.safeParse(scalars);
   if (!read.success) {
-    draft.skipped(line, 'not watched', wordIssues(checkAgainst(endpointConfig, scalars)));
+    draft.skipped(line, 'not watched', unreadableFields(endpointConfig, scalars));
     return;
   }
   const endpoint = read.data;

@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import type { Prober } from '../../probes/probe.ts';
 import { formatPath } from '../config-document.ts';
 import { moduleConfig } from '../config-schema.ts';
@@ -63,7 +64,9 @@ export class ImportDraft {
   readonly secrets = new Map<string, string>();
   readonly probers: ReadonlyMap<string, Prober>;
   private readonly schema: ReturnType<typeof moduleConfig>;
-  private readonly ids = new Set<string>();
+  private readonly ids = new Names();
+  private readonly names = new Names();
+  private readonly told = new Set<string>();
   private readonly moduleNames = new Map<string, string>();
 
   constructor(probers: ReadonlyMap<string, Prober>) {
@@ -72,26 +75,26 @@ export class ImportDraft {
   }
 
   carried(where: string, what: string, why?: string): void {
-    this.entries.push({ kind: 'carried', where, what, ...(why === undefined ? {} : { why }) });
+    this.tell({ kind: 'carried', where, what, ...(why === undefined ? {} : { why }) });
   }
 
   changed(where: string, what: string, why?: string): void {
-    this.entries.push({ kind: 'changed', where, what, ...(why === undefined ? {} : { why }) });
+    this.tell({ kind: 'changed', where, what, ...(why === undefined ? {} : { why }) });
   }
 
   skipped(where: string, what: string, why: string): void {
-    this.entries.push({ kind: 'skipped', where, what, why });
+    this.tell({ kind: 'skipped', where, what, why });
   }
 
   /** An id that no target has, near to `name`. */
   newId(name: string): string {
     const plain = asLabelName(name)?.replace(/^_+/, '').replaceAll('_', '-').slice(0, 100) || 'target';
-    return nextFree(plain, this.ids);
+    return this.ids.nextFree(plain);
   }
 
   /** The same, as it is written where that can be an id. */
   keepId(name: string): string {
-    return refuseId('target', name) === undefined ? nextFree(name, this.ids) : this.newId(name);
+    return refuseId('target', name) === undefined ? this.ids.nextFree(name) : this.newId(name);
   }
 
   /** Whether it is in; where not, the report says why. */
@@ -123,9 +126,13 @@ export class ImportDraft {
       ...times,
       ...(Object.keys(options).length === 0 ? {} : { [prober]: options }),
     };
-    const needed = this.probers.get(prober)?.options.safeParse(options).success === true ? [] : [prober];
+    for (const note of notes) this.changed(where, note);
+    const key = JSON.stringify(config);
+    const known = this.moduleNames.get(key);
+    if (known !== undefined) return known;
+    const isWhole = this.probers.get(prober)?.options.safeParse(options).success === true;
     const problems = checkAgainst(this.schema, config).map(({ message }) => message);
-    if (problems.length > 0 || needed.length > 0) {
+    if (problems.length > 0 || !isWhole) {
       this.skipped(
         where,
         'not watched',
@@ -133,11 +140,7 @@ export class ImportDraft {
       );
       return undefined;
     }
-    for (const note of notes) this.changed(where, note);
-    const key = JSON.stringify(config);
-    const known = this.moduleNames.get(key);
-    if (known !== undefined) return known;
-    const name = nextFree(hint, new Set(this.modules.keys()));
+    const name = this.names.nextFree(hint);
     this.moduleNames.set(key, name);
     this.modules.set(name, config);
     return name;
@@ -157,6 +160,14 @@ export class ImportDraft {
     );
     this.stores.set(id, { cells: { ...cells, ...known } });
     return differing;
+  }
+
+  /** Once, however often it comes up. */
+  private tell(entry: ImportEntry): void {
+    const key = JSON.stringify(entry);
+    if (this.told.has(key)) return;
+    this.told.add(key);
+    this.entries.push(entry);
   }
 
   private place({ id, address, store }: TargetDraft, module: string, labels: Record<string, string>): void {
@@ -180,32 +191,43 @@ export class ImportDraft {
       if (name === undefined)
         this.skipped(where, `the label "${raw}"`, 'no letter of its name can be in a label');
       else labels[name] = oneLine(value);
-      if (name !== undefined && name !== raw) this.changed(where, `the label "${raw}" is called ${name}`);
+      if (name !== undefined && name !== raw.toLowerCase())
+        this.changed(where, `the label "${raw}" is called ${name}`);
     }
     return labels;
   }
 }
 
-/** A name that a label of a target may have; undefined when there is none near. */
+/** A name that a label of a target may have and that is not taken; undefined when there is none near. */
 export function labelName(raw: string, taken: ReadonlySet<string> = new Set()): string | undefined {
-  const plain = refuseLabelName(raw, 'target') === undefined ? raw : asLabelName(raw);
+  const plain = asLabelName(raw);
   if (plain === undefined) return undefined;
-  const allowed = refuseLabelName(plain, 'target') === undefined ? plain : `${plain}_label`;
-  return taken.has(allowed) || refuseLabelName(allowed, 'target') !== undefined ? undefined : allowed;
+  return [plain, `${plain}_label`].find(
+    (name) => !taken.has(name) && refuseLabelName(name, 'target') === undefined,
+  );
 }
 
-/** What an issue of a foreign schema says, and of what. */
-export function wordIssues(problems: ReturnType<typeof checkAgainst>): string {
-  return problems
-    .map(({ path, message }) => (message.includes('"') ? message : `${formatPath(path)}: ${message}`))
-    .join('; ');
+/** Which fields of a thing in an export do not read; not their values, which may be secret. */
+export function unreadableFields(schema: z.ZodType, value: unknown): string {
+  const fields = checkAgainst(schema, value).map(({ path }) => formatPath(path));
+  return fields.includes('')
+    ? 'it is no map of fields'
+    : `these of its fields do not read: ${fields.join(', ')}`;
 }
 
-function nextFree(wanted: string, taken: Set<string>): string {
-  let name = wanted;
-  for (let n = 2; taken.has(name); n++) name = `${wanted}-${n}`;
-  taken.add(name);
-  return name;
+/** Names that are taken. */
+class Names {
+  private readonly taken = new Map<string, number>();
+
+  /** `wanted` itself, or with the next number that makes it a new one; from now on taken. */
+  nextFree(wanted: string): string {
+    let name = wanted;
+    let n = this.taken.get(wanted) ?? 1;
+    while (this.taken.has(name)) name = `${wanted}-${++n}`;
+    this.taken.set(wanted, n);
+    if (name !== wanted) this.taken.set(name, 1);
+    return name;
+  }
 }
 
 function fileName(text: string): string {

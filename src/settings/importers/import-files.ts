@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { chmod, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { stringify } from 'yaml';
+import { Document, isScalar, visit } from 'yaml';
 import { err, ok, type Result } from '../../lib/result.ts';
 import type { Prober } from '../../probes/probe.ts';
 import { readForeignText } from '../foreign-text.ts';
@@ -111,7 +111,7 @@ function filesOf(draft: ImportDraft, kind: string, file: string): Map<string, Ne
   const files = new Map<string, NewFile>();
   files.set(CONFIG, { text: renderConfig(draft, kind, file) });
   if (draft.stores.size > 0) {
-    const rows = Array.from(draft.stores, ([id, { cells }]) => ({ store_id: id, ...cells }));
+    const rows = Array.from(draft.stores, ([id, { cells }]) => ({ store_id: id, name: id, ...cells }));
     files.set(STORES, { text: renderCsv(['store_id', 'name', 'chain', 'region', 'city'], rows) });
   }
   if (draft.terminals.length > 0) {
@@ -140,12 +140,19 @@ function renderConfig(draft: ImportDraft, kind: string, file: string): string {
   };
   return [
     `# Imported from ${kind} (${basename(file).replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, ' ')}). ${REPORT} tells what could not be carried over.`,
-    stringify(withPlainDollars(settings), {
-      aliasDuplicateObjects: false,
-      lineWidth: 0,
-      flowCollectionPadding: false,
-    }),
+    asYaml(settings),
   ].join('\n');
+}
+
+/** Lists of numbers, such as status codes, stand on one line. */
+function asYaml(settings: object): string {
+  const document = new Document(withPlainDollars(settings), { aliasDuplicateObjects: false });
+  visit(document, {
+    Seq: (_key, node) => {
+      if (node.items.every((item) => isScalar(item) && typeof item.value === 'number')) node.flow = true;
+    },
+  });
+  return document.toString({ lineWidth: 0, flowCollectionPadding: false });
 }
 
 /** In a configuration `${NAME}` is a variable; in an export it never is. */

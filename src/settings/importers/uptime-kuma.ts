@@ -1,7 +1,7 @@
 import { err, ok } from '../../lib/result.ts';
-import { checkAgainst } from '../schema-problems.ts';
+import { childOf } from '../read-modules.ts';
 import { hostAndPort } from './http-request.ts';
-import { type ImportDraft, type ModuleDraft, SecretFiles, wordIssues } from './import-draft.ts';
+import { type ImportDraft, type ModuleDraft, SecretFiles, unreadableFields } from './import-draft.ts';
 import { fileProblem, type Importer } from './importer.ts';
 import { backup, type KumaMonitor, monitorConfig, monitorFields, parseJson } from './kuma-backup.ts';
 import { KUMA_PROBES, type KumaWork } from './kuma-probes.ts';
@@ -38,8 +38,12 @@ export const uptimeKumaImporter: Importer = {
     const document = Array.isArray(parsed.value) ? { monitorList: parsed.value } : parsed.value;
     const read = backup.safeParse(document);
     if (!read.success) {
-      const what = wordIssues(checkAgainst(backup, document));
-      return err(fileProblem(file, `this is no backup of Uptime Kuma: ${what}`));
+      return err(
+        fileProblem(
+          file,
+          'this is no backup of Uptime Kuma: it must be JSON with a "monitorList", or that list alone',
+        ),
+      );
     }
     const { monitorList, notificationList, version: _version, ...others } = read.data;
     const raws = Array.isArray(monitorList) ? monitorList : Object.values(monitorList);
@@ -69,7 +73,8 @@ export const uptimeKumaImporter: Importer = {
         'its settings hold secrets: set it up anew under "notifications"',
       );
     }
-    for (const field of Object.keys(others)) {
+    for (const [field, value] of Object.entries(others)) {
+      if (Array.isArray(value) && value.length === 0) continue;
       draft.skipped(`section "${field}"`, 'the whole of it', 'only monitors are carried over');
     }
     return ok(true);
@@ -79,12 +84,15 @@ export const uptimeKumaImporter: Importer = {
 function readMonitor(raw: unknown, index: number, draft: ImportDraft): readonly KumaMonitor[] {
   const read = monitorConfig.safeParse(raw);
   if (read.success) return [read.data];
-  draft.skipped(
-    `monitor ${index + 1} of the list`,
-    'not watched',
-    wordIssues(checkAgainst(monitorConfig, raw)),
-  );
+  draft.skipped(nameOf(raw, index), 'not watched', unreadableFields(monitorConfig, raw));
   return [];
+}
+
+function nameOf(raw: unknown, index: number): string {
+  const { name } = childOf(raw);
+  return typeof name === 'string'
+    ? `monitor ${index + 1} of the list, "${name}"`
+    : `monitor ${index + 1} of the list`;
 }
 
 function isUnderstood(field: string): boolean {
@@ -136,13 +144,13 @@ function importMonitor(monitor: KumaMonitor, group: string, draft: ImportDraft):
 }
 
 function labelsOf({ tags, name }: KumaMonitor, group: string): Record<string, string> {
-  const labels: Record<string, string> = { name, ...(group === '' ? {} : { group }) };
+  const labels = new Map([['name', name], ...(group === '' ? [] : [['group', group] as const])]);
   for (const { name: tag, value } of tags ?? []) {
-    const before = labels[tag];
     const given = value === '' ? 'yes' : value;
-    labels[tag] = before === undefined || tag === 'name' || tag === 'group' ? given : `${before}, ${given}`;
+    const before = tag === 'name' || tag === 'group' ? undefined : labels.get(tag);
+    labels.set(tag, before === undefined ? given : `${before}, ${given}`);
   }
-  return labels;
+  return Object.fromEntries(labels);
 }
 
 function timingOf({ interval, timeout, retryInterval, maxretries }: KumaMonitor): ModuleDraft['timing'] {
@@ -167,11 +175,7 @@ function noteDifferences({ monitor, where, draft }: KumaWork): void {
     draft.changed(where, `up to 10 redirects are followed, not ${maxredirects}`);
   }
   if (conditions !== undefined && conditions !== null && conditions.length > 0) {
-    draft.changed(
-      where,
-      `its ${conditions.length} conditions are not looked at`,
-      'only that there is an answer is',
-    );
+    draft.changed(where, 'its conditions are not looked at', 'only that there is an answer is');
   }
 }
 
