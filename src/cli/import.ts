@@ -16,7 +16,8 @@ interface ImportCommandOptions {
 export function addImport(program: Command, cli: CliContext, probers: ReadonlyMap<string, Prober>): void {
   const command = program
     .command('import')
-    .description("turn another monitor's configuration into one of Kassavakt");
+    .description("turn another monitor's configuration into one of Kassavakt")
+    .showHelpAfterError(`It can read ${importers.map(({ name }) => name).join(', ')}.`);
   for (const importer of importers) {
     command
       .command(importer.name)

@@ -31,7 +31,7 @@ async function runValidate(
     ...(config === undefined ? [] : [await validateConfig(config, cli, probers)]),
     ...(blackboxConfig === undefined ? [] : [await validateBlackbox(blackboxConfig, cli, probers)]),
   ];
-  return codes.includes(2) ? 2 : 0;
+  return codes.includes(2) ? 2 : codes.includes(1) ? 1 : 0;
 }
 
 async function validateConfig(
@@ -61,6 +61,10 @@ async function validateBlackbox(
   const { modules, unusable, warnings } = loaded.value;
   for (const warning of warnings) cli.complain(`${formatProblem(warning)} (warning)`);
   const others = unusable.size === 0 ? '' : `, and ${unusable.size} that cannot be used`;
+  if (modules.size === 0) {
+    cli.complain(`${file} has no module that can be used`);
+    return 1;
+  }
   cli.print(`OK: ${counted(modules.size, 'module')} of blackbox_exporter${others}`);
   return 0;
 }

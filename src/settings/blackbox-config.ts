@@ -173,7 +173,8 @@ function translateModule(
   const known = ['prober', 'timeout', ...SUPPORTED, ...UNSUPPORTED];
   for (const key of Object.keys(given)) {
     if (!known.includes(key)) {
-      const guess = didYouMean(key, known) || `; the options here are ${known.join(', ')}`;
+      const choices = `; the options here are ${['prober', 'timeout', ...SUPPORTED].join(', ')}`;
+      const guess = didYouMean(key, known) || choices;
       refuse([key], `unknown option "${key}"${guess}`, true);
     } else if (key !== 'prober' && key !== 'timeout' && key !== word && given[key] !== null) {
       remark([key], `the options of "${key}" have no effect, because its prober is "${word}"`, true);

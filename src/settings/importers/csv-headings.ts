@@ -31,7 +31,7 @@ const WORDS: Readonly<Record<Meaning, string>> = {
   address:
     'address addr ip ip_address ipaddress ip_adress ip_adresse ip_addr host hostname host_name fqdn url uri endpoint target adress adresse',
   port: 'port tcp_port portnummer port_number',
-  module: 'module protocol protokoll prober check check_type monitor_type probe',
+  module: 'protocol protokoll prober check check_type monitor_type probe',
   store_id:
     'store_id storeid store_no store_nr store_number storenumber store shop shop_id shop_no site site_id location location_id butik butiksnr butik_id butiks_id butiksnummer butikk butikknr butikk_id filial filialnr branch branch_id outlet outlet_id',
   store_name: 'store_name storename shop_name site_name location_name butiksnamn butikknavn branch_name',

@@ -158,6 +158,7 @@ function readBody(
   gathered: Gathering,
 ): string | undefined {
   if (prober !== 'http') return 'only the text of a web page is read';
+  if (/^len\(/i.test(left)) return 'lengths are not counted';
   const isSame = operator === '==';
   if (!isSame && operator !== '!=') return 'values in the text are not compared by size';
   const add = (pattern: string, fails: boolean): void => {
@@ -172,7 +173,6 @@ function readBody(
     gathered.changed.push([text, `it looks for the name "${name}" anywhere in the answer`]);
     return undefined;
   }
-  if (/^len\(/i.test(left)) return 'lengths are not counted';
   const path = /^\[BODY\](?:\.(.+))?$/i.exec(left)?.[1];
   if (!/^\[BODY\]/i.test(left)) return 'what it compares is not known here';
   if (path === undefined) {
