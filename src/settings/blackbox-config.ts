@@ -13,6 +13,8 @@ import type { BlackboxModules, Module, SettingsProblem } from './settings.ts';
 
 /** blackbox_exporter waits so long, less what a scrape keeps, when neither module nor scraper says. Unit: ms. */
 const LONGEST_MS = 119_500;
+/** No answer to a ping comes later, and how long pings are gathered follows from it. Unit: ms. */
+const LONGEST_PING_MS = 5_000;
 const DAY_MS = 86_400_000;
 /** More of a body than the http prober ever reads cannot be asked for. */
 const MOST_BODY_BYTES = 64 * 1_024 ** 2;
@@ -240,6 +242,8 @@ function translateOptions(
   return options;
 }
 
+const BODY_RULES = ['fail_if_body_matches_regexp', 'fail_if_body_not_matches_regexp'];
+
 type Options = Record<string, unknown>;
 
 /** What is written otherwise there than here, by prober. */
@@ -248,7 +252,7 @@ const ADAPT: Readonly<
 > = {
   http(options, remark) {
     const { no_follow_redirects: dontFollow, enable_http2: http2, http_headers: headers, ...rest } = options;
-    const adapted: Options = { ...rest, body_size_limit: bodyLimit(rest['body_size_limit'], remark) };
+    const adapted: Options = { ...rest, body_size_limit: bodyLimit(rest, remark) };
     if (dontFollow !== undefined && dontFollow !== null) {
       remark(
         'no_follow_redirects',
@@ -270,10 +274,16 @@ const ADAPT: Readonly<
   },
 };
 
-/** There a body is read whole unless a limit is set; here there always is one. */
-function bodyLimit(given: unknown, remark: (option: string, message: string) => void): unknown {
+/**
+ * There a body is read whole unless a limit is set; here there always is one: the prober's own where the text is kept to
+ * be searched, else the most there can be.
+ */
+function bodyLimit(options: Options, remark: (option: string, message: string) => void): unknown {
   const most = `${MOST_BODY_BYTES / 1_024 ** 2}MB`;
-  if (given === undefined || given === null || given === '' || given === '0') return most;
+  const given = options['body_size_limit'];
+  if (given === undefined || given === null || given === '' || given === '0') {
+    return BODY_RULES.some((rule) => Array.isArray(options[rule])) ? undefined : most;
+  }
   if (typeof given !== 'string') return given;
   const [, amount, unit = ''] = /^(\d+)([kmgtpe])?i?b?$/i.exec(given) ?? [];
   if (amount === undefined) return given;
@@ -309,7 +319,8 @@ function withAbsoluteFiles(value: unknown, key = ''): unknown {
   return typeof value === 'string' && value !== '' && /(_file|^files)$/.test(key) ? resolve(value) : value;
 }
 
-function makeModule({ name, prober, timeoutMs = LONGEST_MS, options }: TranslatedModule): Module {
+function makeModule({ name, prober, options, ...given }: TranslatedModule): Module {
+  const timeoutMs = given.timeoutMs ?? (prober.name === 'icmp' ? LONGEST_PING_MS : LONGEST_MS);
   return Object.freeze({
     name,
     prober: prober.name,

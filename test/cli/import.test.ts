@@ -167,6 +167,11 @@ describe('import uptime-kuma', () => {
     expect(result.optionsOf('router')).toMatchObject({ payload_size: 64 });
   });
 
+  test('sends the very body that was sent', async () => {
+    const body = await readFile(join(result.out, 'secrets/kassa-api-body'), 'utf8');
+    expect(body).toBe('{"pin": "hemlig-kropp"}');
+  });
+
   test('turns an address into the name that its PTR record has', () => {
     expect(result.optionsOf('address-of-the-shop')).toMatchObject({
       query_name: '7.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa',

@@ -9,7 +9,7 @@ import { makeFolder, startDropIn, until } from '../tools/monitor-process.ts';
 import { canRun } from '../tools/programs.ts';
 
 const SUITE = 'a Prometheus that scraped blackbox_exporter';
-const suite = canRun(SUITE, ['prometheus']) ? describe : describe.skip;
+const suite = canRun(SUITE, ['prometheus', 'fping']) ? describe : describe.skip;
 
 const BLACKBOX = `
 modules:
@@ -20,6 +20,8 @@ modules:
     timeout: 2s
   grpc:
     prober: grpc
+  icmp:
+    prober: icmp
 `;
 
 interface Found {
@@ -106,6 +108,14 @@ suite(SUITE, () => {
     const refusal = await serve.line((line) => (line.includes('"config.refused"') ? line : undefined));
     expect(refusal).toContain(`${file}:1:`);
     expect(await status('tcp_new')).toBe(200);
+  });
+
+  test('has a verdict on each of several pings in a row, for a scraper that waits two seconds', async () => {
+    const headers = { 'X-Prometheus-Scrape-Timeout-Seconds': '2' };
+    for (let ping = 0; ping < 4; ping++) {
+      const answer = await fetch(`${serve.url}/probe?target=127.0.0.1&module=icmp`, { headers });
+      expect(await answer.text()).toContain('\nprobe_success 1\n');
+    }
   });
 
   test('has no estate to show', async () => {

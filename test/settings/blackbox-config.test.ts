@@ -106,8 +106,9 @@ suite('a configuration as the examples of blackbox_exporter are', () => {
     expect([rules?.timeoutMs, merged?.timeoutMs]).toEqual([5_000, 1_500]);
   });
 
-  test('gives a module without a time-out what a scrape without a header leaves', () => {
+  test('gives a module without a time-out what a scrape without a header leaves, and a ping less', () => {
     expect(loaded.modules.get('http_2xx')?.timeoutMs).toBe(119_500);
+    expect(loaded.modules.get('icmp')?.timeoutMs).toBe(5_000);
   });
 });
 
@@ -164,6 +165,11 @@ describe('an option is read as blackbox_exporter reads it', () => {
       name: 'reads a body as long as it may when no limit is set',
       text: 'prober: http\nhttp: { body_size_limit: 0 }',
       options: { body_size_limit: '64MB' },
+    },
+    {
+      name: 'keeps no more of a body to search than the prober does by itself',
+      text: 'prober: http\nhttp: { fail_if_body_matches_regexp: [a] }',
+      options: { body_size_limit: '10MB' },
     },
     {
       name: 'takes what is not supported when it is switched off',

@@ -106,7 +106,7 @@ function withoutSecrets(
       ? {}
       : { authorization: inFile(childOf(authorization), 'credentials', secrets) }),
     ...(typeof bearer === 'string' ? { bearer_token_file: secrets.keep('token', bearer) } : {}),
-    ...(typeof body === 'string' ? { body_file: secrets.keep('body', body) } : {}),
+    ...(typeof body === 'string' ? { body_file: secrets.keepExactly('body', body) } : {}),
   };
 }
 

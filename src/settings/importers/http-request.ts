@@ -51,7 +51,7 @@ export function makeHttpRequest(
     ...(isGet ? {} : { method: method.toUpperCase() }),
     ...(Object.keys(plain).length === 0 ? {} : { headers: plain }),
     ...(Object.keys(hidden).length === 0 ? {} : { http_headers: hidden }),
-    ...(body === undefined || body === '' ? {} : { body_file: secrets.keep('body', body) }),
+    ...(body === undefined || body === '' ? {} : { body_file: secrets.keepExactly('body', body) }),
     ...(who === '' && secret === ''
       ? {}
       : {

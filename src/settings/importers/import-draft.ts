@@ -40,8 +40,13 @@ export class SecretFiles {
     this.owner = owner;
   }
 
-  /** Keeps `text` out of the configuration. Returns what to write there: the file's name. */
+  /** Keeps `text` out of the configuration, as one line of a file. Returns what to write there: the file's name. */
   keep(what: string, text: string): string {
+    return this.keepExactly(what, `${text}\n`);
+  }
+
+  /** The same for what is taken to the letter, without a line break at its end. */
+  keepExactly(what: string, text: string): string {
     const name = `secrets/${fileName(`${this.owner}-${what}`)}`;
     this.files.set(name, text);
     return name;

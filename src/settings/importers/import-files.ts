@@ -123,7 +123,7 @@ function filesOf(draft: ImportDraft, kind: string, file: string): Map<string, Ne
       ),
     });
   }
-  for (const [name, text] of draft.secrets) files.set(name, { text: `${text}\n`, isSecret: true });
+  for (const [name, text] of draft.secrets) files.set(name, { text, isSecret: true });
   return files;
 }
 
