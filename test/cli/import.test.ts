@@ -111,7 +111,7 @@ describe.each([
     for (const module of result.settings.modules.values()) {
       const options = JSON.stringify(module.options);
       // Of the fixtures' own making, or a certificate that is none.
-      if (/PASSWORD_FILE|nonexistent|partner-/.test(options) || module.prober === 'icmp') continue;
+      if (/PASSWORD_FILE|nonexistent|partner\//.test(options) || module.prober === 'icmp') continue;
       const context = {
         module: module.name,
         timeoutMs: module.timeoutMs,
@@ -146,15 +146,15 @@ describe('import uptime-kuma', () => {
     expect(result.optionsOf('solhaga-butik-pa-natet')).toMatchObject({
       valid_status_codes: codes,
       headers: { Accept: 'text/html' },
-      http_headers: { 'X-Api-Key': { files: ['secrets/solhaga-butik-pa-natet-header-x-api-key'] } },
-      basic_auth: { username: 'kund', password_file: 'secrets/solhaga-butik-pa-natet-password' },
+      http_headers: { 'X-Api-Key': { files: ['secrets/solhaga-butik-pa-natet/header-x-api-key'] } },
+      basic_auth: { username: 'kund', password_file: 'secrets/solhaga-butik-pa-natet/password' },
       preferred_ip_protocol: 'ip4',
       ip_protocol_fallback: false,
     });
     expect(result.optionsOf('kassa-api')).toMatchObject({
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
-      body_file: 'secrets/kassa-api-body',
+      body_file: 'secrets/kassa-api/body',
       valid_status_codes: [],
       fail_if_body_not_matches_regexp: ['all is \\(well\\)'],
     });
@@ -168,7 +168,7 @@ describe('import uptime-kuma', () => {
   });
 
   test('sends the very body that was sent', async () => {
-    const body = await readFile(join(result.out, 'secrets/kassa-api-body'), 'utf8');
+    const body = await readFile(join(result.out, 'secrets/kassa-api/body'), 'utf8');
     expect(body).toBe('{"pin": "hemlig-kropp"}');
   });
 
@@ -284,7 +284,7 @@ describe('import gatus', () => {
   });
 
   test('puts variables in where they are set', async () => {
-    const file = join(result.out, 'secrets/solhaga-shop-header-authorization');
+    const file = join(result.out, 'secrets/solhaga-shop/header-authorization');
     expect(await readFile(file, 'utf8')).toBe('Bearer hemlig-miljö\n');
   });
 
@@ -322,9 +322,23 @@ describe('import blackbox', () => {
       ]),
     });
     expect(settings.modules.get('http_bearer')?.options).toMatchObject({
-      bearer_token_file: 'secrets/http-bearer-token',
+      bearer_token_file: 'secrets/http-bearer/token',
       http_headers: { 'X-Key': { values: [], files: expect.any(Array) } },
     });
+  });
+});
+
+describe('secrets of one export', () => {
+  test('never share a file, however alike their names', async () => {
+    const file = join(folder.path, 'alike.yml');
+    const module = (key: string, other: string): string =>
+      `{ prober: http, http: { headers: { X-Key: ${key}, X_Key: ${other} } } }`;
+    await writeFile(file, `modules:\n  a-b: ${module('k1', 'k2')}\n  a_b: ${module('k3', 'k4')}\n`);
+    const out = join(folder.path, `out-${made++}`);
+    expect((await importFile('blackbox', file, out)).code).toBe(0);
+    const secrets = (await everyFile(out)).filter((one) => one.includes('/secrets/'));
+    const texts = await Promise.all(secrets.map((one) => readFile(one, 'utf8')));
+    expect(texts.sort()).toEqual(['k1\n', 'k2\n', 'k3\n', 'k4\n']);
   });
 });
 

@@ -47,7 +47,7 @@ function importModule(
   where: string,
   draft: ImportDraft,
 ): void {
-  const secrets = new SecretFiles(name);
+  const secrets = new SecretFiles(draft.newId(name));
   const dialogue = options['query_response'];
   if (Array.isArray(dialogue) && dialogue.some((step) => holdsSecret(childOf(step)['send']))) {
     draft.skipped(

@@ -34,8 +34,10 @@ export interface TargetDraft {
 /** Files with a secret each, of one target; written only if that is carried over. */
 export class SecretFiles {
   readonly files = new Map<string, string>();
+  private readonly names = new Names();
   private readonly owner: string;
 
+  /** `owner`: of `newId`. */
   constructor(owner: string) {
     this.owner = owner;
   }
@@ -47,7 +49,7 @@ export class SecretFiles {
 
   /** The same for what is taken to the letter, without a line break at its end. */
   keepExactly(what: string, text: string): string {
-    const name = `secrets/${fileName(`${this.owner}-${what}`)}`;
+    const name = this.names.nextFree(`secrets/${this.owner}/${fileName(what)}`);
     this.files.set(name, text);
     return name;
   }
