@@ -1,9 +1,8 @@
 import { availableParallelism } from 'node:os';
-import { resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { schedule } from 'node-cron';
 import type { Logger } from 'pino';
-import { type Monitor, type MonitorOptions, type StartMonitor, UsageError } from './cli/context.ts';
+import type { Monitor, StartMonitor } from './cli/context.ts';
 import { Board } from './core/board.ts';
 import { TargetColumns } from './core/columns.ts';
 import type { JournalEvent } from './core/events.ts';
@@ -26,24 +25,18 @@ import type { Readiness } from './http/app-context.ts';
 import { makeAuthenticator } from './http/auth.ts';
 import { loadOutlook, outlookInForce } from './journal/outlook-codec.ts';
 import { openJournal } from './journal/open-journal.ts';
-import type { Clock } from './lib/clock.ts';
 import { err, ok, type Result } from './lib/result.ts';
 import { makeOutageFacts } from './metrics/outage-facts.ts';
 import { startProcessMetrics } from './metrics/process-metrics.ts';
-import { type Prober, ProberUnavailable } from './probes/probe.ts';
-import { isLoopback, parseListen } from './settings/listen.ts';
-import type { loadSettings } from './settings/load-settings.ts';
+import { chooseDataDir, loadMonitorSettings, type SettingsSources } from './monitor-settings.ts';
+import { ProberUnavailable } from './probes/probe.ts';
 import { serialised } from './serialised.ts';
 import { formatProblem, type Limits, type Settings, type SettingsProblem } from './settings/settings.ts';
 import { configInForce, endWhatIsGone, endWhatNobodyHolds, keepOutlook, restoreFrom } from './take-over.ts';
 
 /** What the monitor takes from its surroundings. */
-export interface MonitorDependencies {
+export interface MonitorDependencies extends SettingsSources {
   readonly version: string;
-  readonly probers: ReadonlyMap<string, Prober>;
-  readonly loadSettings: typeof loadSettings;
-  readonly clock: Clock;
-  readonly env: Readonly<Record<string, string | undefined>>;
 }
 
 /** What a probing thread runs: the sources as they are, or the same file compiled. */
@@ -62,10 +55,11 @@ const NOTE_HEAD_AT = '0 * * * *';
  */
 export function monitorStarter(dependencies: MonitorDependencies): StartMonitor {
   return async (options, log) => {
-    const load = () => loadWith(dependencies, options);
+    await using stack = new AsyncDisposableStack();
+    const dataDir = stack.use(await chooseDataDir(options));
+    const load = () => loadMonitorSettings(dependencies, options, dataDir.path, log);
     const loaded = await load();
     if (!loaded.ok) return loaded;
-    await using stack = new AsyncDisposableStack();
     const monitor = await assemble(stack, dependencies, loaded.value, load, log);
     const owned = stack.move();
     return ok({ ...monitor, [Symbol.asyncDispose]: () => owned.disposeAsync() });
@@ -73,26 +67,6 @@ export function monitorStarter(dependencies: MonitorDependencies): StartMonitor 
 }
 
 type Load = () => Promise<Result<Settings, readonly SettingsProblem[]>>;
-
-async function loadWith(
-  { loadSettings, probers, env }: MonitorDependencies,
-  { config, listen, data }: MonitorOptions,
-): ReturnType<Load> {
-  const loaded = await loadSettings(config, probers, env);
-  if (!loaded.ok) return loaded;
-  const settings = loaded.value;
-  const dataDir = data === undefined ? settings.dataDir : resolve(data);
-  if (listen === undefined) return ok({ ...settings, dataDir });
-  const address = parseListen(listen);
-  if (!address.ok) throw new UsageError(`--listen: ${address.error}`);
-  if (!isLoopback(address.value.host) && settings.tokens.length === 0) {
-    const message =
-      `--listen: ${listen} can be reached from other machines, and no token is configured; ` +
-      'add auth.tokens to the configuration or listen on 127.0.0.1';
-    return err([{ file: settings.file, line: 1, column: 1, path: 'auth.tokens', message }]);
-  }
-  return ok({ ...settings, dataDir, listen: address.value });
-}
 
 async function assemble(
   stack: AsyncDisposableStack,

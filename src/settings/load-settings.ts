@@ -51,10 +51,19 @@ export async function loadSettings(
   probers: ReadonlyMap<string, Prober>,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<Result<Settings, readonly SettingsProblem[]>> {
-  const problems: SettingsProblem[] = [];
   const text = await readFileText(file);
-  if (!text.ok) return err([{ file, path: '', ...text.error }]);
-  const { document, problems: unreadable } = readConfigDocument(file, text.value, env);
+  return text.ok ? readSettings(file, text.value, probers, env) : err([{ file, path: '', ...text.error }]);
+}
+
+/** As `loadSettings`, of a YAML text that stands, or would stand, in `file`. Of an empty one, all is as by default. */
+export async function readSettings(
+  file: string,
+  text: string,
+  probers: ReadonlyMap<string, Prober>,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<Result<Settings, readonly SettingsProblem[]>> {
+  const problems: SettingsProblem[] = [];
+  const { document, problems: unreadable } = readConfigDocument(file, text, env);
   problems.push(...unreadable);
   if (document === undefined) return err(problems);
 

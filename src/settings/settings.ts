@@ -50,6 +50,17 @@ export interface ProbingSettings extends Omit<Limits, 'maxInFlight'> {
   readonly threads: number | undefined;
 }
 
+/** The modules of a blackbox_exporter configuration: for probes on demand alone, never for the schedule. */
+export interface BlackboxModules {
+  /** The file they were read from. */
+  readonly file: string;
+  readonly modules: ReadonlyMap<string, Module>;
+  /** Why each of the others cannot be used here, by its name. */
+  readonly unusable: ReadonlyMap<string, string>;
+  /** All that an operator should know, with its place: what is unusable, and what is otherwise than there. */
+  readonly warnings: readonly SettingsProblem[];
+}
+
 export interface ListenAddress {
   readonly host: string;
   readonly port: number;
@@ -94,6 +105,8 @@ export interface Settings {
   /** Until then probing runs at a quarter of its rate. Epoch ms, UTC. */
   readonly calmUntilMs: number | undefined;
   readonly modules: ReadonlyMap<string, Module>;
+  /** Given with `--blackbox-config`; its modules are among `modules`, too. */
+  readonly blackbox?: BlackboxModules;
   readonly estate: Estate;
   readonly timing: IncidentTiming;
   readonly methods: readonly PaymentMethod[];

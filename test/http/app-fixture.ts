@@ -113,6 +113,7 @@ export interface FixtureOptions {
   readonly targets?: readonly Target[];
   readonly modules?: readonly Module[];
   readonly needs?: NonNullable<Estate['needs']>;
+  readonly blackbox?: NonNullable<Settings['blackbox']>;
   /** What is known of every payment method. Default unknown. */
   readonly methodState?: () => MethodState;
   /** What the configuration plans. Default nothing. */
@@ -166,6 +167,7 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
     methods: DEFAULT_METHODS,
     maintenance: [],
     modules: new Map(modules.map((module) => [module.name, module])),
+    ...(options.blackbox === undefined ? {} : { blackbox: options.blackbox }),
     estate: {
       stores: new Map(stores.map((store) => [store.id, store])),
       targets: new Map(targets.map((target) => [target.id, target])),
