@@ -1,7 +1,8 @@
 import { childrenOf } from '../estate/dependencies.ts';
 import type { Target } from '../estate/estate.ts';
-import type { IncidentId, TargetId } from '../estate/ids.ts';
+import type { IncidentId, StoreId, TargetId } from '../estate/ids.ts';
 import { type Cause, isSameScope, type Verdict } from './causes.ts';
+import { methodsOf } from './describe-life.ts';
 import type { Incident, IncidentAcknowledged, IncidentChanged } from './events.ts';
 import {
   beginLife,
@@ -34,6 +35,13 @@ import { Timetable } from './timetable.ts';
 const SPREAD_MS = 60_000;
 /** Beside opening and end, so many updates of an incident are told. The last is kept for its becoming critical. */
 const MOST_UPDATES = 2;
+
+/** What an incident may cost: where, and which ways to pay. */
+export interface Reach {
+  readonly stores: ReadonlySet<StoreId>;
+  /** Names of payment methods. */
+  readonly methods: readonly string[];
+}
 
 export interface SavedBook {
   readonly open: readonly SavedLife[];
@@ -89,6 +97,14 @@ export class IncidentBook {
     return Array.from(this.open.values())
       .sort(compareAges)
       .map((life) => this.views.incidentOf(life, atMs));
+  }
+
+  /** Where an open incident is felt: stores with something of it down, and the ways to pay that hang on that. */
+  reachOf(id: IncidentId): Reach | undefined {
+    const life = this.open.get(id);
+    if (life === undefined) return undefined;
+    const methods = methodsOf(life, this.context.outlook).map(({ name }) => name);
+    return { stores: this.views.storesOf(life), methods };
   }
 
   /** The open incident that a target which fails now belongs to by its scope. */

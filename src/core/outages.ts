@@ -1,10 +1,10 @@
-import type { StoreId, TargetId } from '../estate/ids.ts';
+import type { IncidentId, StoreId, TargetId } from '../estate/ids.ts';
 import { CauseFinder, verdictsOf } from './causes.ts';
 import type { EventDraft, EvidenceGathered, Incident, MethodState } from './events.ts';
 import type { State } from './health.ts';
 import { type HeldFailure, type HoldContext, Holds } from './holds.ts';
 import type { BookContext } from './book-context.ts';
-import { IncidentBook, type SavedBook } from './incident-book.ts';
+import { IncidentBook, type Reach, type SavedBook } from './incident-book.ts';
 import { beginMoment, type Moment, reviveMoment, type SavedMoment, saveMoment } from './moment.ts';
 import type { Outlook } from './outlook.ts';
 import { type MethodStatus, PaymentMethods, type SavedMethods } from './payment-methods.ts';
@@ -141,6 +141,11 @@ export class Outages {
   /** Open incidents as they stand now, oldest first. */
   incidents(): readonly Incident[] {
     return this.book.incidents(this.nowMs);
+  }
+
+  /** Where an open incident is felt now; undefined: it is not open. */
+  reachOf(id: IncidentId): Reach | undefined {
+    return this.book.reachOf(id);
   }
 
   /** A payment method's state in a store as of now; `unknown` when it is not watched there. */
