@@ -36,6 +36,8 @@ import { startProcessMetrics } from './metrics/process-metrics.ts';
 import { type Prober, ProberUnavailable } from './probes/probe.ts';
 import { isLoopback, parseListen } from './settings/listen.ts';
 import type { loadSettings } from './settings/load-settings.ts';
+import { AlertmanagerAlerts } from './monitor-alertmanager.ts';
+import { serialised } from './serialised.ts';
 import { formatProblem, type Limits, type Settings, type SettingsProblem } from './settings/settings.ts';
 
 /** What the monitor takes from its surroundings. */
@@ -105,6 +107,7 @@ async function assemble(
   const { clock, probers, version } = dependencies;
   let settings = first;
   const server = stack.use(makeServer());
+  const listenUrl = (): string => urlOf(server, settings.listen.host);
   const journal = stack.use(
     await openJournal(settings.dataDir, clock, (kept, error) =>
       log.error(
@@ -153,6 +156,8 @@ async function assemble(
       isJournalWritable: () => ledger.unwritable === undefined,
       pendingEvents: () => ledger.pendingEvents,
       feedClients: () => hub.clientCount,
+      alertmanagers: () => alertmanager.states(),
+      alertmanagerAlerts: () => alertmanager.firing,
     },
     { version, node: process.versions.node },
     clock,
@@ -199,6 +204,9 @@ async function assemble(
     },
   };
   const hub = stack.use(new FeedHub(source, clock));
+  const alertmanager = stack.use(
+    new AlertmanagerAlerts(source, { outages, settings: () => settings, listenUrl }, clock, log),
+  );
   const authenticator = makeAuthenticator(() => settings.tokens, clock);
 
   const watch = () => {
@@ -225,6 +233,7 @@ async function assemble(
     }
     settings = { ...loaded.value, listen, dataDir };
     calendar.setPlans(settings.maintenance);
+    await alertmanager.configure();
     const hash = await keepOutlook(journal, outlook(), log);
     const summary = watch();
     ledger.record(configInForce('The configuration was reloaded', settings, summary, hash, clock));
@@ -274,13 +283,14 @@ async function assemble(
   for (const head of heads) endWhatIsGone(head, settings, ledger, clock);
   endWhatNobodyHolds(board, outages, ledger, clock);
   metrics.recordReload(true);
+  await alertmanager.configure();
   const noteHead = schedule(NOTE_HEAD_AT, () => {
     log.info({ event: 'journal.head', ...journal.head() }, 'head of the journal');
   });
   stack.defer(() => noteHead.destroy());
   // The first to be disposed of: a reload under way would go on writing to what is gone.
   stack.use(reload);
-  return { url: urlOf(server, settings.listen.host), reload };
+  return { url: listenUrl(), reload };
 }
 
 /** The bounds in force; tells when the system allows less than the estate may need. */
@@ -365,23 +375,6 @@ async function openAnew(load: Load, engine: EnginePool): ReturnType<Load> {
     if (!(error instanceof ProberUnavailable)) throw error;
     return err([{ file: loaded.value.file, line: 1, column: 1, path: 'modules', message: error.message }]);
   }
-}
-
-/** One at a time, in the order asked. Disposing it waits for those under way; later ones are refused. */
-function serialised<Value>(run: () => Promise<Value>): (() => Promise<Value>) & AsyncDisposable {
-  let last: Promise<unknown> = Promise.resolve();
-  let isOver = false;
-  const ask = (): Promise<Value> => {
-    if (isOver) return Promise.reject(new Error('the monitor is stopping'));
-    const mine = last.then(run);
-    last = mine.catch(() => undefined);
-    return mine;
-  };
-  const end = async (): Promise<void> => {
-    isOver = true;
-    await last;
-  };
-  return Object.assign(ask, { [Symbol.asyncDispose]: end });
 }
 
 function readinessOf(ledger: Ledger): Readiness {

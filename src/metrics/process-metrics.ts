@@ -27,6 +27,10 @@ export interface ProcessFacts {
   isJournalWritable(): boolean;
   pendingEvents(): number;
   feedClients(): number;
+  /** Those configured. */
+  alertmanagers(): readonly { readonly url: string; readonly isUp: boolean }[];
+  /** Alerts that fire towards them. */
+  alertmanagerAlerts(): number;
 }
 
 export interface BuildInfo {
@@ -134,6 +138,11 @@ function registerFacts(registry: Registry, facts: ProcessFacts): void {
   read('kassavakt_journal_writable', () => (facts.isJournalWritable() ? 1 : 0));
   read('kassavakt_journal_pending_events', () => facts.pendingEvents());
   read('kassavakt_feed_clients', () => facts.feedClients());
+  read('kassavakt_alertmanager_alerts', () => facts.alertmanagerAlerts());
+  gauge(registry, 'kassavakt_alertmanager_up', (own) => {
+    own.reset();
+    for (const { url, isUp } of facts.alertmanagers()) own.set({ alertmanager: url }, isUp ? 1 : 0);
+  });
   gauge(registry, 'kassavakt_targets', (own) => {
     for (const [state, count] of Object.entries(countStates(facts.columns))) own.set({ state }, count);
   });

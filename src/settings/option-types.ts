@@ -43,6 +43,27 @@ export function zonedTime(option: string) {
     .transform((text) => Date.parse(text));
 }
 
+/** An http or https address that paths can be put behind: no credentials, query or fragment, no slash at the end. */
+export function baseUrl(option: string, example: string) {
+  return z.string().transform((text, context) => {
+    const refuse = (message: string): never => {
+      context.addIssue({ code: 'custom', message });
+      return z.NEVER;
+    };
+    const url = URL.canParse(text) ? new URL(text) : undefined;
+    if (url === undefined || !/^https?:$/.test(url.protocol)) {
+      return refuse(`${option} is an http or https address, as in ${example}`);
+    }
+    if (url.username !== '' || url.password !== '') {
+      return refuse(`${option} must not hold a user or password; take them out of the address`);
+    }
+    if (url.search !== '' || url.hash !== '') {
+      return refuse(`${option} must end with the path; leave out what follows ${url.origin}${url.pathname}`);
+    }
+    return text.replace(/\/+$/, '');
+  });
+}
+
 /** Which targets are meant, as `parseSelector` reads it. */
 export function selector(description: string) {
   return z
