@@ -8,12 +8,16 @@ import { parseSelector } from './estate/selector.ts';
 import type { FeedSource } from './feed/source.ts';
 import type { Clock } from './lib/clock.ts';
 import { RESOLVED_REPEAT_MS } from './notifiers/alertmanager/alert-book.ts';
-import { AlertmanagerLink, type AlertmanagerState } from './notifiers/alertmanager/alertmanager-link.ts';
+import {
+  AlertmanagerLink,
+  type AlertmanagerState,
+  type AnnouncedChange,
+} from './notifiers/alertmanager/alertmanager-link.ts';
 import type { LostMethod, ToldIncident } from './notifiers/alertmanager/incident-alerts.ts';
 import type { QuietSpan } from './notifiers/alertmanager/silence-plan.ts';
 import type { AlertmanagerSettings, Settings } from './settings/settings.ts';
 
-/** How far back a start looks for incidents that ended lately. */
+/** How far back a start looks for what was announced lately. */
 const EVENTS_BACK = 20_000;
 const SLICE_EVENTS = 500;
 
@@ -71,7 +75,7 @@ export class AlertmanagerAlerts implements AsyncDisposable {
   /** Takes the settings in force. One call at a time. */
   async configure(): Promise<void> {
     const { alertmanager } = this.context.settings();
-    if (!this.hasStarted) await this.recallResolved();
+    if (!this.hasStarted) this.link.recall(await this.readLately());
     if (this.hasStarted && isDeepStrictEqual(this.configured, alertmanager)) {
       this.link.changed();
       return;
@@ -89,7 +93,7 @@ export class AlertmanagerAlerts implements AsyncDisposable {
   private hear(event: JournalEvent): void {
     switch (event.kind) {
       case 'incident-resolved':
-        this.link.resolve(this.toResolved(event.incident));
+        this.link.resolve(this.toAlone(event.incident));
         return;
       case 'incident-opened':
       case 'incident-updated':
@@ -151,7 +155,8 @@ export class AlertmanagerAlerts implements AsyncDisposable {
     }
   }
 
-  private toResolved(incident: Incident): ToldIncident {
+  /** Without what stores lose by it. */
+  private toAlone(incident: Incident): ToldIncident {
     const place = scopeLabels(incident.scope, this.context.settings().estate);
     return { incident, now: incident, place, lost: [] };
   }
@@ -173,20 +178,30 @@ export class AlertmanagerAlerts implements AsyncDisposable {
     return this.instance;
   }
 
-  /** Incidents that ended so lately that it is still to be repeated. */
-  private async recallResolved(): Promise<void> {
+  /** What was announced of incidents so lately that their alerts may have to be repeated, oldest first. */
+  private async readLately(): Promise<readonly AnnouncedChange[]> {
     const { journal } = this.source;
     const sinceMs = this.clock.nowMs() - RESOLVED_REPEAT_MS;
     const oldestSeq = Math.max(journal.firstSeq - 1, journal.lastSeq - EVENTS_BACK);
+    const slices: (readonly AnnouncedChange[])[] = [];
     for (let upTo = journal.lastSeq; upTo > oldestSeq; upTo -= SLICE_EVENTS) {
       const from = Math.max(oldestSeq, upTo - SLICE_EVENTS);
       const events = journal.read(from, upTo - from);
-      for (const event of events) {
-        if (event.kind === 'incident-resolved' && event.atMs > sinceMs)
-          this.link.resolve(this.toResolved(event.incident));
-      }
-      if ((events[0]?.atMs ?? 0) <= sinceMs) return;
+      slices.push(events.flatMap((event) => (event.atMs > sinceMs ? this.toChange(event) : [])));
+      if ((events[0]?.atMs ?? 0) <= sinceMs) break;
       await setImmediate();
+    }
+    return slices.reverse().flat();
+  }
+
+  private toChange(event: JournalEvent): readonly AnnouncedChange[] {
+    switch (event.kind) {
+      case 'incident-opened':
+      case 'incident-updated':
+      case 'incident-resolved':
+        return [{ told: this.toAlone(event.incident), atMs: event.atMs }];
+      default:
+        return [];
     }
   }
 }

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../../lib/clock.ts';
 import { type Alert, alertKey, type EndedAlert, type PostableAlert, toPostable } from './alert.ts';
 import type { AlertBook } from './alert-book.ts';
+import { STORE_ALERT } from './incident-alerts.ts';
 import type { AlertmanagerPeer, PeerProblem } from './peer.ts';
 
 /** So many alerts go in one request. */
@@ -10,6 +11,15 @@ const RETRY_FIRST_MS = 1_000;
 const RETRY_LAST_MS = 30_000;
 /** What is due within this share of the interval goes along: alerts told at different times fall into step. */
 const EARLY_SHARE = 0.1;
+
+/** Who is told. */
+type Taker = Pick<AlertmanagerPeer, 'postAlerts'>;
+
+interface DueAlert {
+  readonly key: string;
+  readonly text: string;
+  readonly postable: PostableAlert;
+}
 
 export interface SenderListener {
   /** The Alertmanager began (`problem` given) or ceased to take nothing from us. */
@@ -21,7 +31,7 @@ export interface SenderListener {
  * queue: each attempt tells what holds then, so that what was missed while nobody listened is either told or over.
  */
 export class AlertSender implements AsyncDisposable {
-  private readonly peer: AlertmanagerPeer;
+  private readonly peer: Taker;
   private readonly book: () => AlertBook;
   private readonly resendIntervalMs: number;
   private readonly clock: Clock;
@@ -38,7 +48,7 @@ export class AlertSender implements AsyncDisposable {
   private hasAnswered = false;
 
   constructor(
-    peer: AlertmanagerPeer,
+    peer: Taker,
     book: () => AlertBook,
     resendIntervalMs: number,
     clock: Clock,
@@ -93,8 +103,7 @@ export class AlertSender implements AsyncDisposable {
     const isSilent = monotonicMs - this.heardAtMs >= this.resendIntervalMs;
     if (due.length === 0 && !isSilent) return;
     let problem: PeerProblem | undefined;
-    for (let from = 0; from === 0 || from < due.length; from += BATCH_ALERTS) {
-      const batch = due.slice(from, from + BATCH_ALERTS);
+    for (const batch of batchesOf(due)) {
       const answer = await this.peer.postAlerts(
         batch.map(({ postable }) => postable),
         signal,
@@ -126,7 +135,7 @@ export class AlertSender implements AsyncDisposable {
     const { firing, ended } = this.book();
     const nowMs = this.clock.nowMs();
     const monotonicMs = this.clock.monotonicMs();
-    const due: { key: string; text: string; postable: PostableAlert }[] = [];
+    const due: DueAlert[] = [];
     const keys = new Set<string>();
     for (const alert of [...firing.values(), ...ended.values()]) {
       const key = alertKey(alert);
@@ -172,6 +181,18 @@ export class AlertSender implements AsyncDisposable {
     timer[Symbol.dispose]();
     this.wakeUp = () => undefined;
   }
+}
+
+/** At least one. Stores' alerts come behind all incidents: what inhibits them is then known before them. */
+function batchesOf(due: readonly DueAlert[]): readonly (readonly DueAlert[])[] {
+  const isOfStore = ({ postable }: DueAlert): boolean => postable.labels['alertname'] === STORE_ALERT;
+  const batches: (readonly DueAlert[])[] = [];
+  for (const part of [due.filter((each) => !isOfStore(each)), due.filter(isOfStore)]) {
+    for (let from = 0; from < part.length; from += BATCH_ALERTS) {
+      batches.push(part.slice(from, from + BATCH_ALERTS));
+    }
+  }
+  return batches.length === 0 ? [[]] : batches;
 }
 
 /** All of an alert that a change can be in. */

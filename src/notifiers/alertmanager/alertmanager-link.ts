@@ -27,6 +27,12 @@ export interface AlertmanagerSources extends MirrorSources {
   links(): AlertLinks;
 }
 
+/** An incident as it was announced at a time. Epoch ms, UTC. */
+export interface AnnouncedChange {
+  readonly told: ToldIncident;
+  readonly atMs: number;
+}
+
 /** What one Alertmanager is to us at present. */
 export interface AlertmanagerState {
   readonly url: string;
@@ -66,6 +72,26 @@ export class AlertmanagerLink implements AsyncDisposable {
   /** How many alerts fire: incidents, and what stores have lost by them. */
   get firing(): number {
     return this.book.firing.size;
+  }
+
+  /**
+   * Works out what must have been told before a restart from what was announced lately, oldest first: that an alert is
+   * over is then repeated, though it was this monitor's predecessor who told that it fires. To be called first.
+   */
+  recall(changes: readonly AnnouncedChange[]): void {
+    const open = new Map<string, ToldIncident>();
+    for (const { told, atMs } of changes) {
+      const { id, state } = told.incident;
+      if (state === 'resolved') {
+        open.delete(id);
+        this.resolved.set(id, told);
+      } else {
+        open.set(id, told);
+        this.resolved.delete(id);
+      }
+      const tale = { open: Array.from(open.values()), resolved: this.resolved, isBlind: false };
+      this.book = nextBook(this.book, tale, this.sources.links(), atMs);
+    }
   }
 
   /** Talks as `options` say from now on; undefined: with nobody. One call at a time. */

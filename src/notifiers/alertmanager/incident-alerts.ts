@@ -68,7 +68,7 @@ export function resolvedAlert(
       : `Part of incident ${incident.mergedInto} since ${isoOf(endsAtMs)}: the outage goes on there.`;
   return {
     labels: labelsOf(incident, place),
-    annotations: annotationsOf(incident, `${end} ${incident.evidence ?? ''}`.trim(), links),
+    annotations: annotationsOf(incident, `${end} It was: ${sayEvidence(incident)}`, links),
     startsAtMs: incident.openedAtMs,
     endsAtMs,
     link: linkTo(incident, links),
@@ -141,11 +141,11 @@ function labelsOf(incident: Incident, place: LabelSet): LabelSet {
 }
 
 function annotationsOf(incident: Incident, description: string, links: AlertLinks): LabelSet {
-  const { title, evidence, reason, targetsDown, storesAffected, methodsLost, acknowledgement } = incident;
+  const { title, reason, targetsDown, storesAffected, methodsLost, acknowledgement } = incident;
   return present({
     summary: title,
     description,
-    evidence: evidence ?? `Mostly ${REASON_TEXT_OF_MANY[reason]}.`,
+    evidence: sayEvidence(incident),
     reason,
     targets_down: String(targetsDown),
     stores_affected: String(storesAffected),
@@ -156,11 +156,16 @@ function annotationsOf(incident: Incident, description: string, links: AlertLink
   });
 }
 
-function descriptionOf({ openedAtMs, storesAffected, evidence, state, unstable }: Incident): string {
+function sayEvidence({ evidence, reason }: Incident): string {
+  return evidence ?? `mostly ${REASON_TEXT_OF_MANY[reason]}.`;
+}
+
+function descriptionOf(incident: Incident): string {
+  const { openedAtMs, storesAffected, state, unstable } = incident;
   const stores = storesAffected === 0 ? '' : ` in ${storesAffected} store${storesAffected === 1 ? '' : 's'}`;
   const recovering = state === 'recovering' ? ' It recovers.' : '';
   const sway = unstable === true ? ' It recovers and fails by turns.' : '';
-  return `Since ${isoOf(openedAtMs)}${stores}.${recovering}${sway} ${evidence ?? ''}`.trim();
+  return `Since ${isoOf(openedAtMs)}${stores}: ${sayEvidence(incident)}${recovering}${sway}`;
 }
 
 function linkTo({ id }: Incident, { externalUrl }: AlertLinks): string {

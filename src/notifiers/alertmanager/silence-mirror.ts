@@ -9,6 +9,9 @@ const REVIEW_MS = 60_000;
 /** So much that was said is remembered. */
 const MOST_SAID = 1_000;
 
+/** Where silences are kept. */
+type Keeper = Pick<AlertmanagerPeer, 'url' | 'listSilences' | 'createSilence' | 'endSilence'>;
+
 export interface MirrorSources {
   /** What holds or will, without flexible maintenances that have not begun. */
   spans(): readonly QuietSpan[];
@@ -21,7 +24,7 @@ export interface MirrorSources {
  * when ours end. Alertmanagers that are asked at once do not wait for one that is down.
  */
 export class SilenceMirror implements AsyncDisposable {
-  private readonly peers: readonly AlertmanagerPeer[];
+  private readonly peers: readonly Keeper[];
   private readonly sources: MirrorSources;
   private readonly clock: Clock;
   private readonly log: Logger;
@@ -34,7 +37,7 @@ export class SilenceMirror implements AsyncDisposable {
   private wakeUp: () => void = () => undefined;
   private isChanged = true;
 
-  constructor(peers: readonly AlertmanagerPeer[], sources: MirrorSources, clock: Clock, log: Logger) {
+  constructor(peers: readonly Keeper[], sources: MirrorSources, clock: Clock, log: Logger) {
     this.peers = peers;
     this.sources = sources;
     this.clock = clock;
