@@ -27,12 +27,15 @@ const UNHEARD_MS = 24 * 3_600_000;
 /** How long what is over stays at hand. Unit: ms. */
 const RESOLVED_MS = 4 * 3_600_000;
 
+/** `afterMs`: what began before is over, whatever is told of it again. */
+type KnownAlert = HeardAlert & { readonly afterMs: number };
+
 /**
- * The alerts of others, bounded, one for each fingerprint. Told of again, in whatever order and however often, they
- * come to the same: what ended later than another began is the end of that, what began before a known end is old news.
+ * The alerts of others, bounded, one for each fingerprint: as it was last. What was told is told again, by its sender and
+ * by others of its cluster; that changes nothing, though it come after what followed.
  */
 export class ForeignAlerts {
-  private readonly byFingerprint = new Map<string, HeardAlert>();
+  private readonly byFingerprint = new Map<string, KnownAlert>();
 
   /** Whether `alert` says something new. */
   hear(alert: ForeignAlert, nowMs: number): boolean {
@@ -41,7 +44,11 @@ export class ForeignAlerts {
     const isNews = known === undefined || !isSame(known, merged);
     // Last in the map: those heard of longest ago go first.
     this.byFingerprint.delete(alert.fingerprint);
-    this.byFingerprint.set(alert.fingerprint, { ...merged, heardAtMs: nowMs });
+    const afterMs = Math.max(
+      known?.afterMs ?? Number.NEGATIVE_INFINITY,
+      merged.endsAtMs ?? Number.NEGATIVE_INFINITY,
+    );
+    this.byFingerprint.set(alert.fingerprint, { ...merged, heardAtMs: nowMs, afterMs });
     if (this.byFingerprint.size > MOST_ALERTS) this.byFingerprint.delete(this.leastWanted());
     return isNews;
   }
@@ -52,7 +59,8 @@ export class ForeignAlerts {
       const isOld = endsAtMs === undefined ? heardAtMs < nowMs - UNHEARD_MS : endsAtMs < nowMs - RESOLVED_MS;
       if (isOld) this.byFingerprint.delete(fingerprint);
     }
-    return Array.from(this.byFingerprint.values()).sort(
+    const all = Array.from(this.byFingerprint.values(), ({ afterMs: _afterMs, ...alert }) => alert);
+    return all.sort(
       (a, b) =>
         Number(a.endsAtMs !== undefined) - Number(b.endsAtMs !== undefined) ||
         b.startsAtMs - a.startsAtMs ||
@@ -71,14 +79,15 @@ export class ForeignAlerts {
   }
 }
 
-function merge(known: ForeignAlert, told: ForeignAlert): ForeignAlert {
-  const { endsAtMs: knownEndMs = Number.POSITIVE_INFINITY } = known;
-  const { endsAtMs: toldEndMs = Number.POSITIVE_INFINITY } = told;
-  const isAnother = told.startsAtMs >= knownEndMs && toldEndMs > knownEndMs;
-  if (isAnother) return told;
-  // It fires, and so does what is told; or what is told is its end.
-  const isOfThis = knownEndMs === Number.POSITIVE_INFINITY && toldEndMs >= known.startsAtMs;
-  return isOfThis ? { ...told, startsAtMs: Math.min(known.startsAtMs, told.startsAtMs) } : known;
+function merge(known: KnownAlert, told: ForeignAlert): ForeignAlert {
+  const { afterMs, heardAtMs: _heardAtMs, ...before } = known;
+  const { endsAtMs = Number.POSITIVE_INFINITY } = told;
+  if (known.endsAtMs === undefined) {
+    // It goes on, or ended now. Rules that run twice find its beginning at two times: the first is kept.
+    const isOfThis = told.startsAtMs >= afterMs && endsAtMs >= known.startsAtMs;
+    return isOfThis ? { ...told, startsAtMs: Math.min(known.startsAtMs, told.startsAtMs) } : before;
+  }
+  return told.startsAtMs >= afterMs && endsAtMs > afterMs ? told : before;
 }
 
 function isSame(a: ForeignAlert, b: ForeignAlert): boolean {

@@ -4,7 +4,7 @@ import { baseUrl, duration, name } from './option-types.ts';
 /** `alertmanager`; what must go together is checked where it is read. */
 export const alertmanagerConfig = z.strictObject({
   urls: z
-    .array(baseUrl('an entry of urls', 'http://127.0.0.1:9093'))
+    .array(baseUrl('http://127.0.0.1:9093'))
     .min(1)
     .describe('Every Alertmanager of the cluster, each by its own address: all are told everything.'),
   resend_interval: duration(

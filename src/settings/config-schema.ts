@@ -120,7 +120,7 @@ export const listenConfig = z
   })
   .describe('host:port to answer on. Other than loopback needs auth.tokens.');
 
-export const externalUrlConfig = baseUrl('external_url', 'https://kassavakt.example.test')
+export const externalUrlConfig = baseUrl('https://kassavakt.example.test')
   .optional()
   .describe('Where people reach this monitor, for links. Without it http:// and listen.');
 

@@ -44,7 +44,7 @@ export function zonedTime(option: string) {
 }
 
 /** An http or https address that paths can be put behind: no credentials, query or fragment, no slash at the end. */
-export function baseUrl(option: string, example: string) {
+export function baseUrl(example: string) {
   return z.string().transform((text, context) => {
     const refuse = (message: string): never => {
       context.addIssue({ code: 'custom', message });
@@ -52,13 +52,13 @@ export function baseUrl(option: string, example: string) {
     };
     const url = URL.canParse(text) ? new URL(text) : undefined;
     if (url === undefined || !/^https?:$/.test(url.protocol)) {
-      return refuse(`${option} is an http or https address, as in ${example}`);
+      return refuse(`write an http or https address, as in ${example}`);
     }
     if (url.username !== '' || url.password !== '') {
-      return refuse(`${option} must not hold a user or password; take them out of the address`);
+      return refuse('an address must not hold a user or password; take them out');
     }
     if (url.search !== '' || url.hash !== '') {
-      return refuse(`${option} must end with the path; leave out what follows ${url.origin}${url.pathname}`);
+      return refuse(`an address must end with its path; leave out what follows ${url.origin}${url.pathname}`);
     }
     return text.replace(/\/+$/, '');
   });

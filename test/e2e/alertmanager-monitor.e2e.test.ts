@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { appendFile, writeFile } from 'node:fs/promises';
+import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   Alertmanager,
@@ -49,9 +49,17 @@ when(SUITE, () => {
     });
     alertmanager = owned.use(new Alertmanager(folder, config, await freePort()));
     const simulate = owned.use(
-      new CommandProcess(
-        ['simulate', '--stores', '12', '--terminals', '40', '--out', folder, '--interval', '2s'].concat(),
-      ),
+      new CommandProcess([
+        'simulate',
+        '--stores',
+        '12',
+        '--terminals',
+        '40',
+        '--out',
+        folder,
+        '--interval',
+        '2s',
+      ]),
     );
     control = await simulate.line((line) => /^Control:\s+(\S+)/.exec(line)?.[1]);
     await alertmanager.start();
@@ -174,7 +182,7 @@ when(SUITE, () => {
       const { alerts } = await ask<{ alerts: readonly ForeignAlert[] }>('/api/v1/alerts');
       return alerts.length >= 3 ? alerts : undefined;
     });
-    expect(heard.map(({ labels }) => labels['alertname']).sort()).toEqual([
+    expect(heard.map(({ labels }) => labels['alertname'] ?? '').sort()).toEqual([
       'DatabaseSlow',
       'SwitchDown',
       'SwitchDown',
@@ -226,5 +234,13 @@ when(SUITE, () => {
     });
     expect(new Set(aboutIncidents().map(({ groupKey }) => groupKey)).size).toBe(1);
     await until(async () => ((await incidentAlerts()).length === 0 ? true : undefined));
+  });
+
+  test('a reload without it lets it go', async () => {
+    const file = join(folder, 'kassavakt.yaml');
+    await writeFile(file, (await readFile(file, 'utf8')).replace(/^alertmanager:.*$/m, ''));
+    await ask('/-/reload', { method: 'POST' });
+    const page = await fetch(`http://${listen}/metrics`, { headers: { authorization: `Bearer ${TOKEN}` } });
+    expect(await page.text()).not.toContain('kassavakt_alertmanager_up{');
   });
 });

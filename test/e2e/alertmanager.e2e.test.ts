@@ -1,4 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { pino } from 'pino';
 import type { Incident } from '../../src/core/events.ts';
 import { systemClock } from '../../src/lib/clock.ts';
@@ -9,12 +11,19 @@ import {
 import type { ToldIncident } from '../../src/notifiers/alertmanager/incident-alerts.ts';
 import type { QuietSpan } from '../../src/notifiers/alertmanager/silence-plan.ts';
 import { LINKS, makeIncident, makeLost, makeTold } from '../notifiers/alertmanager/tales.ts';
-import { Alertmanager, freePort, Hook, type ShownAlert, writeShippedConfig } from '../tools/alertmanager.ts';
+import {
+  Alertmanager,
+  freePort,
+  Hook,
+  SHIPPED,
+  type ShownAlert,
+  writeShippedConfig,
+} from '../tools/alertmanager.ts';
 import { makeFolder, until } from '../tools/monitor-process.ts';
 import { canRun } from '../tools/programs.ts';
 
 const SUITE = 'incidents in a real Alertmanager, with the configuration that we ship';
-const when = canRun(SUITE, ['prometheus-alertmanager']) ? describe : describe.skip;
+const when = canRun(SUITE, ['prometheus-alertmanager', 'amtool']) ? describe : describe.skip;
 
 const RESEND_MS = 1_000;
 const QUIET = pino({ level: 'silent' });
@@ -91,6 +100,11 @@ when(SUITE, () => {
     hook.to(receiver).filter(({ groupLabels }) => groupLabels['incident'] === incident.id);
   const wasHeard = (incident: Incident, isWanted: (payload: ReturnType<typeof heard>[number]) => boolean) =>
     until(async () => heard(incident).find(isWanted));
+
+  test('amtool finds nothing wrong with it', async () => {
+    const { stdout } = await promisify(execFile)('amtool', ['check-config', SHIPPED]);
+    expect(stdout).toContain('SUCCESS');
+  });
 
   test('an incident and what its stores lose are one group and one message, of the incident alone', async () => {
     const told = new Told();

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { getJson, until } from './monitor-process.ts';
 
-const SHIPPED = join(import.meta.dirname, '../../config/alertmanager/alertmanager.yml');
+/** The configuration that we ship. */
+export const SHIPPED = join(import.meta.dirname, '../../config/alertmanager/alertmanager.yml');
 
 export interface ShownAlert {
   readonly labels: Readonly<Record<string, string>>;
