@@ -28,6 +28,7 @@ import { openJournal } from './journal/open-journal.ts';
 import { err, ok, type Result } from './lib/result.ts';
 import { makeOutageFacts } from './metrics/outage-facts.ts';
 import { startProcessMetrics } from './metrics/process-metrics.ts';
+import { AlertmanagerAlerts } from './monitor-alertmanager.ts';
 import { chooseDataDir, loadMonitorSettings, type SettingsSources } from './monitor-settings.ts';
 import { ProberUnavailable } from './probes/probe.ts';
 import { serialised } from './serialised.ts';
@@ -78,6 +79,7 @@ async function assemble(
   const { clock, probers, version } = dependencies;
   let settings = first;
   const server = stack.use(makeServer());
+  const listenUrl = (): string => urlOf(server, settings.listen.host);
   const journal = stack.use(
     await openJournal(settings.dataDir, clock, (kept, error) =>
       log.error(
@@ -130,6 +132,8 @@ async function assemble(
       pendingEvents: () => ledger.pendingEvents,
       feedClients: () => hub.clientCount,
       isCalm: () => calm.untilMs !== undefined,
+      alertmanagers: () => alertmanager.states(),
+      alertmanagerAlerts: () => alertmanager.firing,
     },
     { version, node: process.versions.node },
     clock,
@@ -177,6 +181,9 @@ async function assemble(
     },
   };
   const hub = stack.use(new FeedHub(source, clock));
+  const alertmanager = stack.use(
+    new AlertmanagerAlerts(source, { outages, settings: () => settings, listenUrl }, clock, log),
+  );
   const authenticator = makeAuthenticator(() => settings.tokens, clock);
 
   const watch = () => {
@@ -203,6 +210,7 @@ async function assemble(
     }
     settings = { ...loaded.value, listen, dataDir };
     calendar.setPlans(settings.maintenance);
+    await alertmanager.configure();
     const hash = await keepOutlook(journal, outlook(), log);
     const summary = watch();
     ledger.record(configInForce('The configuration was reloaded', settings, summary, hash, clock));
@@ -234,7 +242,7 @@ async function assemble(
       why: (target) => outages.whyHeld(target),
       quiet: outages.quiet,
       comingMaintenances: () => calendar.coming(),
-      methodState: (store, method) => outages.methodState(store, method),
+      methodState: (store, method) => outages.methodsOf(store).get(method)?.state ?? 'unknown',
     },
   });
   server.on('request', app);
@@ -255,13 +263,14 @@ async function assemble(
   for (const head of heads) endWhatIsGone(head, settings, ledger, clock);
   endWhatNobodyHolds(board, outages, ledger, clock);
   metrics.recordReload(true);
+  await alertmanager.configure();
   const noteHead = schedule(NOTE_HEAD_AT, () => {
     log.info({ event: 'journal.head', ...journal.head() }, 'head of the journal');
   });
   stack.defer(() => noteHead.destroy());
   // The first to be disposed of: a reload under way would go on writing to what is gone.
   stack.use(reload);
-  return { url: urlOf(server, settings.listen.host), reload };
+  return { url: listenUrl(), reload };
 }
 
 /** The bounds in force; tells when the system allows less than the estate may need. */

@@ -2,6 +2,7 @@ import { childrenOf } from '../estate/dependencies.ts';
 import type { Target } from '../estate/estate.ts';
 import type { IncidentId, StoreId, TargetId } from '../estate/ids.ts';
 import { type Cause, isSameScope } from './causes.ts';
+import { methodsOf } from './describe-life.ts';
 import type { Incident, IncidentAcknowledged } from './events.ts';
 import {
   beginLife,
@@ -29,6 +30,13 @@ import { compareAges, LivesByScope } from './lives-by-scope.ts';
 import { PastLives } from './past-lives.ts';
 import { Timetable } from './timetable.ts';
 import type { Verdicts } from './statuses.ts';
+
+/** What an incident may cost: where, and which ways to pay. */
+export interface Reach {
+  readonly stores: ReadonlySet<StoreId>;
+  /** Names of payment methods. */
+  readonly methods: readonly string[];
+}
 
 export interface SavedBook {
   readonly open: readonly SavedLife[];
@@ -85,6 +93,14 @@ export class IncidentBook {
     return Array.from(this.open.values())
       .sort(compareAges)
       .map((life) => this.views.incidentOf(life, atMs));
+  }
+
+  /** Where an open incident is felt: stores with something of it down, and the ways to pay that hang on that. */
+  reachOf(id: IncidentId): Reach | undefined {
+    const life = this.open.get(id);
+    if (life === undefined) return undefined;
+    const methods = methodsOf(life, this.context.outlook).map(({ name }) => name);
+    return { stores: this.views.storesOf(life), methods };
   }
 
   /** The open incident that a target which fails now belongs to by its scope. */

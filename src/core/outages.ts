@@ -1,9 +1,9 @@
-import type { StoreId, TargetId } from '../estate/ids.ts';
+import type { IncidentId, StoreId, TargetId } from '../estate/ids.ts';
 import { CauseFinder } from './causes.ts';
-import type { EventDraft, EvidenceGathered, Incident, MethodState } from './events.ts';
+import type { EventDraft, EvidenceGathered, Incident } from './events.ts';
 import { type HeldFailure, type HoldContext, Holds } from './holds.ts';
 import type { BookContext } from './book-context.ts';
-import { IncidentBook, type SavedBook } from './incident-book.ts';
+import { IncidentBook, type Reach, type SavedBook } from './incident-book.ts';
 import { beginMoment, type Moment, reviveMoment, type SavedMoment, saveMoment } from './moment.ts';
 import type { Outlook } from './outlook.ts';
 import { type MethodStatus, PaymentMethods, type SavedMethods } from './payment-methods.ts';
@@ -137,9 +137,9 @@ export class Outages {
     return this.book.incidents(this.nowMs);
   }
 
-  /** A payment method's state in a store as of now; `unknown` when it is not watched there. */
-  methodState(store: StoreId, method: string): MethodState {
-    return this.methods.of(store).get(method)?.state ?? 'unknown';
+  /** Where an open incident is felt now; undefined: it is not open. */
+  reachOf(id: IncidentId): Reach | undefined {
+    return this.book.reachOf(id);
   }
 
   /** How customers can pay in `store` as judged now. The same object until something changes. */

@@ -177,6 +177,18 @@ export const PROCESS_FAMILIES = {
     help: 'Whether the monitor itself cannot see; while 1 nothing is known of any target',
     labels: [],
   },
+  kassavakt_alertmanager_up: {
+    type: 'gauge',
+    unit: 'none',
+    help: 'Whether this Alertmanager took our last request: 0 no or not yet, 1 yes',
+    labels: ['alertmanager'],
+  },
+  kassavakt_alertmanager_alerts: {
+    type: 'gauge',
+    unit: 'none',
+    help: 'Alerts that fire towards Alertmanager: incidents, and what stores have lost by them',
+    labels: [],
+  },
   kassavakt_journal_last_seq: {
     type: 'gauge',
     unit: 'none',

@@ -32,6 +32,10 @@ export interface ProcessFacts {
   feedClients(): number;
   /** Probing goes at a fraction of its rate. */
   isCalm(): boolean;
+  /** Those configured. */
+  alertmanagers(): readonly { readonly url: string; readonly isUp: boolean }[];
+  /** Alerts that fire towards them. */
+  alertmanagerAlerts(): number;
 }
 
 export interface BuildInfo {
@@ -146,6 +150,11 @@ function registerFacts(registry: Registry, facts: ProcessFacts): void {
   read('kassavakt_feed_clients', () => facts.feedClients());
   read('kassavakt_calm_mode', () => (facts.isCalm() ? 1 : 0));
   registerOutages(registry, facts.outages);
+  read('kassavakt_alertmanager_alerts', () => facts.alertmanagerAlerts());
+  gauge(registry, 'kassavakt_alertmanager_up', (own) => {
+    own.reset();
+    for (const { url, isUp } of facts.alertmanagers()) own.set({ alertmanager: url }, isUp ? 1 : 0);
+  });
   gauge(registry, 'kassavakt_targets', (own) => {
     for (const [state, count] of Object.entries(countStates(facts.columns))) own.set({ state }, count);
   });

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import type { Prober } from '../probes/probe.ts';
+import { alertmanagerConfig } from './alertmanager-schema.ts';
 import { didYouMean } from './did-you-mean.ts';
 import { parseListen } from './listen.ts';
-import { calendarDay, duration, name, zonedTime } from './option-types.ts';
+import { baseUrl, calendarDay, duration, name, zonedTime } from './option-types.ts';
 import {
   canaryConfig,
   dependencyConfig,
@@ -125,6 +126,10 @@ export const listenConfig = z
   })
   .describe('host:port to answer on. Other than loopback needs auth.tokens.');
 
+export const externalUrlConfig = baseUrl('https://kassavakt.example.test')
+  .optional()
+  .describe('Where people reach this monitor, for links. Without it http:// and listen.');
+
 export const dataDirConfig = z
   .string()
   .min(1)
@@ -135,6 +140,7 @@ export const dataDirConfig = z
 export function configDocument(probers: ReadonlyMap<string, Prober>) {
   return z.strictObject({
     listen: listenConfig,
+    external_url: externalUrlConfig,
     data_dir: dataDirConfig,
     auth: z
       .strictObject({
@@ -168,6 +174,7 @@ export function configDocument(probers: ReadonlyMap<string, Prober>) {
       .array(maintenanceConfig)
       .default([])
       .describe('Times in which failures are expected: from and until, or cron and lasts.'),
+    alertmanager: alertmanagerConfig.optional().describe('Who is told of incidents as alerts.'),
   });
 }
 

@@ -10,6 +10,7 @@ import {
   configDocument,
   dataDirConfig,
   estateConfig,
+  externalUrlConfig,
   calmConfig,
   limitsConfig,
   listenConfig,
@@ -19,6 +20,7 @@ import { type CsvTable, parseCsv } from './csv-table.ts';
 import { refuseLabelName } from './label-names.ts';
 import { isLoopback } from './listen.ts';
 import { makeTargetMaker, type TargetMaker } from './make-target.ts';
+import { readAlertmanager } from './read-alertmanager.ts';
 import { readCanaries, readNeeds } from './read-dependencies.ts';
 import { childOf, type Refuse, readModules, refuseLiteralSecrets } from './read-modules.ts';
 import { readMaintenance, readMethods, readTiming } from './read-outages.ts';
@@ -92,6 +94,8 @@ export async function readSettings(
   const timing = readTiming(document, refuse);
   const methods = readMethods(document, refuse);
   const maintenance = readMaintenance(document, refuse);
+  const alertmanager = await readAlertmanager(document, reading.baseDir, refuse);
+  const externalUrl = externalUrlConfig.safeParse(childOf(document.value)['external_url']).data;
   const dataDir = dataDirConfig.safeParse(childOf(document.value)['data_dir']);
   const limits = limitsConfig.safeParse(childOf(document.value, 'limits'));
   const calm = calmConfig.safeParse(childOf(document.value)['calm_until']);
@@ -103,6 +107,7 @@ export async function readSettings(
       file,
       baseDir: reading.baseDir,
       listen: Object.freeze(listen.data),
+      externalUrl,
       dataDir: resolve(reading.baseDir, dataDir.data),
       tokens: Object.freeze(tokens),
       limits: Object.freeze({
@@ -115,6 +120,7 @@ export async function readSettings(
       timing,
       methods,
       maintenance,
+      alertmanager,
       modules,
       estate: Object.freeze({ stores: stores?.stores ?? new Map(), targets, ...needs, ...canaries }),
     }),

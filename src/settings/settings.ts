@@ -93,12 +93,33 @@ export type PlannedMaintenance = {
     }
 );
 
+/** Who is told of incidents as alerts. */
+export interface AlertmanagerSettings {
+  /** At least one; no slash at the end. */
+  readonly urls: readonly string[];
+  /** How often alerts are told again. Unit: ms. */
+  readonly resendIntervalMs: number;
+  /** For one request; at most the interval. Unit: ms. */
+  readonly timeoutMs: number;
+  /** The files are absolute. What they hold is read when it is used. */
+  readonly auth:
+    | { readonly kind: 'basic'; readonly username: string; readonly passwordFile: string }
+    | { readonly kind: 'bearer'; readonly tokenFile: string }
+    | undefined;
+  /** Whether our silences and maintenances become silences there. */
+  readonly mirrorSilences: boolean;
+  /** Where docs/runbook.md can be read. */
+  readonly runbookUrl: string;
+}
+
 /** A whole configuration, checked and frozen. */
 export interface Settings {
   /** The file it was read from; relative files are read against its folder. */
   readonly file: string;
   readonly baseDir: string;
   readonly listen: ListenAddress;
+  /** Where people reach this monitor; no slash at the end. Undefined: where it listens. */
+  readonly externalUrl: string | undefined;
   readonly dataDir: string;
   readonly tokens: readonly Token[];
   readonly limits: ProbingSettings;
@@ -111,6 +132,8 @@ export interface Settings {
   readonly timing: IncidentTiming;
   readonly methods: readonly PaymentMethod[];
   readonly maintenance: readonly PlannedMaintenance[];
+  /** Undefined: nobody. */
+  readonly alertmanager: AlertmanagerSettings | undefined;
 }
 
 /** One thing to change in a configuration. Lines and columns count from 1. */

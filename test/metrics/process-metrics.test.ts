@@ -23,6 +23,11 @@ const FACTS = {
   pendingEvents: () => 5,
   feedClients: () => 6,
   isCalm: () => true,
+  alertmanagers: () => [
+    { url: 'http://a.test:9093', isUp: true },
+    { url: 'http://b.test:9093', isUp: false },
+  ],
+  alertmanagerAlerts: () => 7,
 };
 
 let metrics: ProcessMetrics | undefined;
@@ -108,6 +113,9 @@ describe('our own metrics', () => {
     expect(page).toContain('kassavakt_journal_pending_events 5\n');
     expect(page).toContain('kassavakt_feed_clients 6\n');
     expect(page).toContain('kassavakt_calm_mode 1\n');
+    expect(page).toContain('kassavakt_alertmanager_alerts 7\n');
+    expect(page).toContain('kassavakt_alertmanager_up{alertmanager="http://a.test:9093"} 1\n');
+    expect(page).toContain('kassavakt_alertmanager_up{alertmanager="http://b.test:9093"} 0\n');
     expect(page).toContain('kassavakt_build_info{version="1.2.3",node="26.0.0"} 1\n');
   });
 
