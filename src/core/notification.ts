@@ -7,6 +7,10 @@ import type { Incident } from './events.ts';
 export const NOTICE_CHANGES = ['opened', 'updated', 'resolved', 'escalated', 'digest', 'test'] as const;
 export type NoticeChange = (typeof NOTICE_CHANGES)[number];
 
+/** What a channel's messages may be written in: English, Swedish, Norwegian bokmål. */
+export const LANGUAGES = ['en', 'sv', 'nb'] as const;
+export type Language = (typeof LANGUAGES)[number];
+
 /** One incident as it is told of, with where it is. */
 export interface NoticedIncident {
   readonly incident: Incident;

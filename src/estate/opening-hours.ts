@@ -120,9 +120,7 @@ function hoursOf(store: Store): OpeningHours | undefined {
  */
 export function isOpenAt(store: Store, atMs: number): boolean | undefined {
   const hours = hoursOf(store);
-  if (hours === undefined) return undefined;
-  const zone = zoneOf(store.timezone);
-  return isWithin(hours, zone, atMs);
+  return hours && isWithinHours(hours, store.timezone, atMs);
 }
 
 /**
@@ -131,8 +129,17 @@ export function isOpenAt(store: Store, atMs: number): boolean | undefined {
  */
 export function nextOpeningMs(store: Store, afterMs: number): number | undefined {
   const hours = hoursOf(store);
-  if (hours === undefined) return undefined;
-  const zone = zoneOf(store.timezone);
+  return hours && nextBeginMs(hours, store.timezone, afterMs);
+}
+
+/** Whether `hours` hold at `atMs` (epoch ms, UTC) by the clock of `timezone`, an IANA zone; see `isOpenAt`. */
+export function isWithinHours(hours: OpeningHours, timezone: string, atMs: number): boolean {
+  return isWithin(hours, zoneOf(timezone), atMs);
+}
+
+/** When `hours` next begin after `afterMs`, as `nextOpeningMs` says it. Undefined: they always hold, or never. */
+export function nextBeginMs(hours: OpeningHours, timezone: string, afterMs: number): number | undefined {
+  const zone = zoneOf(timezone);
   const today = dayNumber(zone, afterMs);
   // Two weeks: the one opening of a week may fall into the hour that spring leaves out.
   for (let day = today; day <= today + 2 * DAYS.length; day++) {
