@@ -1,7 +1,9 @@
 import { z } from 'zod';
+import type { Notifier } from '../notifiers/notifier.ts';
 import type { Prober } from '../probes/probe.ts';
 import { didYouMean } from './did-you-mean.ts';
 import { parseListen } from './listen.ts';
+import { notificationsConfig } from './notification-schema.ts';
 import { duration, name, zonedTime } from './option-types.ts';
 import {
   canaryConfig,
@@ -119,6 +121,16 @@ export const listenConfig = z
   })
   .describe('host:port to answer on. Other than loopback needs auth.tokens.');
 
+export const externalUrlConfig = z
+  .string()
+  .refine((text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol), {
+    error: ({ input }) =>
+      `"${String(input)}" is not where people reach the monitor; write external_url as in https://kassavakt.example.test`,
+  })
+  .transform((text) => text.replace(/\/+$/, ''))
+  .optional()
+  .describe('Where people reach the monitor, for links in messages. Without it http:// and listen.');
+
 export const dataDirConfig = z
   .string()
   .min(1)
@@ -126,9 +138,13 @@ export const dataDirConfig = z
   .describe('Where the journal is kept, read against the folder of this file.');
 
 /** The whole document. */
-export function configDocument(probers: ReadonlyMap<string, Prober>) {
+export function configDocument(
+  probers: ReadonlyMap<string, Prober>,
+  notifiers: ReadonlyMap<string, Notifier>,
+) {
   return z.strictObject({
     listen: listenConfig,
+    external_url: externalUrlConfig,
     data_dir: dataDirConfig,
     auth: z
       .strictObject({
@@ -162,12 +178,16 @@ export function configDocument(probers: ReadonlyMap<string, Prober>) {
       .array(maintenanceConfig)
       .default([])
       .describe('Times in which failures are expected: from and until, or cron and lasts.'),
+    notifications: notificationsConfig(notifiers).optional().describe('Whom to tell of incidents, and how.'),
   });
 }
 
 /** The JSON Schema of the configuration, for editors: what may be written, with defaults and descriptions. */
-export function configJsonSchema(probers: ReadonlyMap<string, Prober>): unknown {
-  return z.toJSONSchema(configDocument(probers).meta({ title: 'Kassavakt configuration' }), {
+export function configJsonSchema(
+  probers: ReadonlyMap<string, Prober>,
+  notifiers: ReadonlyMap<string, Notifier>,
+): unknown {
+  return z.toJSONSchema(configDocument(probers, notifiers).meta({ title: 'Kassavakt configuration' }), {
     io: 'input',
     unrepresentable: 'any',
   });

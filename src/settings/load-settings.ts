@@ -4,12 +4,14 @@ import { dirname, isAbsolute, join, resolve } from 'node:path';
 import type { Target } from '../estate/estate.ts';
 import type { TargetId } from '../estate/ids.ts';
 import { err, ok, type Result } from '../lib/result.ts';
+import type { Notifier } from '../notifiers/notifier.ts';
 import type { Prober } from '../probes/probe.ts';
 import { type ConfigDocument, formatPath, readConfigDocument } from './config-document.ts';
 import {
   configDocument,
   dataDirConfig,
   estateConfig,
+  externalUrlConfig,
   calmConfig,
   limitsConfig,
   listenConfig,
@@ -21,6 +23,7 @@ import { isLoopback } from './listen.ts';
 import { makeTargetMaker, type TargetMaker } from './make-target.ts';
 import { readCanaries, readNeeds } from './read-dependencies.ts';
 import { childOf, type Refuse, readModules, refuseLiteralSecrets } from './read-modules.ts';
+import { readNotifications } from './read-notifications.ts';
 import { readMaintenance, readMethods, readTiming } from './read-outages.ts';
 import { readStores, type StoresRead } from './read-stores.ts';
 import { readTerminals } from './read-terminals.ts';
@@ -49,6 +52,7 @@ export async function loadSettings(
   file: string,
   probers: ReadonlyMap<string, Prober>,
   env: Readonly<Record<string, string | undefined>>,
+  notifiers: ReadonlyMap<string, Notifier> = NO_NOTIFIERS,
 ): Promise<Result<Settings, readonly SettingsProblem[]>> {
   const problems: SettingsProblem[] = [];
   const text = await readFileText(file);
@@ -65,7 +69,7 @@ export async function loadSettings(
   };
   const reading: Reading = { document, file, baseDir: dirname(resolve(file)), refuse, report };
 
-  checkDocument(reading, probers);
+  checkDocument(reading, probers, notifiers);
   const listen = listenConfig.safeParse(childOf(document.value)['listen']);
   const tokens = await readTokens(reading);
   if (listen.success) refuseOpenListener(reading, listen.data);
@@ -82,17 +86,21 @@ export async function loadSettings(
   const timing = readTiming(document, refuse);
   const methods = readMethods(document, refuse);
   const maintenance = readMaintenance(document, refuse);
+  const notifications = readNotifications(document, notifiers, refuse);
+  const externalUrl = externalUrlConfig.safeParse(childOf(document.value)['external_url']);
   const dataDir = dataDirConfig.safeParse(childOf(document.value)['data_dir']);
   const limits = limitsConfig.safeParse(childOf(document.value, 'limits'));
   const calm = calmConfig.safeParse(childOf(document.value)['calm_until']);
-  if (problems.length > 0 || !listen.success || !dataDir.success || !limits.success || !calm.success)
-    return err(inOrder(problems));
+  const isBad =
+    !listen.success || !dataDir.success || !limits.success || !calm.success || !externalUrl.success;
+  if (problems.length > 0 || isBad) return err(inOrder(problems));
 
   return ok(
     Object.freeze({
       file,
       baseDir: reading.baseDir,
       listen: Object.freeze(listen.data),
+      externalUrl: externalUrl.data,
       dataDir: resolve(reading.baseDir, dataDir.data),
       tokens: Object.freeze(tokens),
       limits: Object.freeze({
@@ -105,11 +113,14 @@ export async function loadSettings(
       timing,
       methods,
       maintenance,
+      notifications,
       modules,
       estate: Object.freeze({ stores: stores?.stores ?? new Map(), targets, ...needs, ...canaries }),
     }),
   );
 }
+
+const NO_NOTIFIERS: ReadonlyMap<string, Notifier> = new Map();
 
 const OF_ESTATE = /^(estate|targets)\b/;
 
@@ -127,10 +138,14 @@ async function readFileText(file: string): Promise<Result<string, FilePlace>> {
   return ok(new TextDecoder().decode(bytes));
 }
 
-function checkDocument({ document, refuse }: Reading, probers: ReadonlyMap<string, Prober>): void {
+function checkDocument(
+  { document, refuse }: Reading,
+  probers: ReadonlyMap<string, Prober>,
+  notifiers: ReadonlyMap<string, Notifier>,
+): void {
   const value = document.value ?? {};
-  const secrets = refuseLiteralSecrets(document, probers, refuse);
-  for (const { path, ofKey, message } of checkAgainst(configDocument(probers), value)) {
+  const secrets = refuseLiteralSecrets(document, probers, notifiers, refuse);
+  for (const { path, ofKey, message } of checkAgainst(configDocument(probers, notifiers), value)) {
     if (ofKey || !secrets.has(formatPath(path))) refuse(path, message, ofKey);
   }
 }

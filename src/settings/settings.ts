@@ -1,5 +1,7 @@
 import type { Policy } from '../core/health.ts';
+import type { Language } from '../core/notification.ts';
 import type { IncidentTiming, PaymentMethod } from '../core/outlook.ts';
+import type { Route } from '../core/route.ts';
 import type { Estate } from '../estate/estate.ts';
 
 /** What a token may do: each role includes the ones before it. */
@@ -82,12 +84,35 @@ export type PlannedMaintenance = {
     }
 );
 
+/** A way to tell people or machines of incidents. */
+export interface ChannelSettings {
+  /** Letters, digits, `_` and `-`. */
+  readonly name: string;
+  /** Name of a registered notifier. */
+  readonly type: string;
+  readonly language: Language;
+  /** How long one attempt may take. Unit: ms. */
+  readonly timeoutMs: number;
+  /** Checked against the notifier's own options; defaults filled in. */
+  readonly options: unknown;
+}
+
+/** Whom to tell of incidents, and how. Without channels nobody is told. */
+export interface NotificationSettings {
+  readonly channels: ReadonlyMap<string, ChannelSettings>;
+  readonly routes: readonly Route[];
+  /** More messages than `after` to one channel within `windowMs` become one. */
+  readonly digest: { readonly after: number; readonly windowMs: number };
+}
+
 /** A whole configuration, checked and frozen. */
 export interface Settings {
   /** The file it was read from; relative files are read against its folder. */
   readonly file: string;
   readonly baseDir: string;
   readonly listen: ListenAddress;
+  /** Where people reach the monitor, no slash at the end. Undefined: where it listens. */
+  readonly externalUrl: string | undefined;
   readonly dataDir: string;
   readonly tokens: readonly Token[];
   readonly limits: ProbingSettings;
@@ -98,6 +123,7 @@ export interface Settings {
   readonly timing: IncidentTiming;
   readonly methods: readonly PaymentMethod[];
   readonly maintenance: readonly PlannedMaintenance[];
+  readonly notifications: NotificationSettings;
 }
 
 /** One thing to change in a configuration. Lines and columns count from 1. */

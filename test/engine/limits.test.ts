@@ -39,6 +39,8 @@ function settingsWith(count: number, maxInFlight?: number): Settings {
     timing: DEFAULT_TIMING,
     methods: DEFAULT_METHODS,
     maintenance: [],
+    externalUrl: undefined,
+    notifications: { channels: new Map(), routes: [], digest: { after: 5, windowMs: 60_000 } },
     modules: new Map([['terminal', MODULE]]),
     estate: { stores: new Map(), targets: new Map(targets) },
   };

@@ -35,6 +35,8 @@ function settingsOf(targets: readonly Target[], module: Partial<Module> = {}): S
     timing: DEFAULT_TIMING,
     methods: DEFAULT_METHODS,
     maintenance: [],
+    externalUrl: undefined,
+    notifications: { channels: new Map(), routes: [], digest: { after: 5, windowMs: 60_000 } },
     modules: new Map([['terminal', { ...MODULE, ...module }]]),
     estate: { stores: new Map(), targets: new Map(targets.map((each) => [each.id, each])) },
   };

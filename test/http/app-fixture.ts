@@ -157,6 +157,8 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
     timing: DEFAULT_TIMING,
     methods: DEFAULT_METHODS,
     maintenance: [],
+    externalUrl: undefined,
+    notifications: { channels: new Map(), routes: [], digest: { after: 5, windowMs: 60_000 } },
     modules: new Map(modules.map((module) => [module.name, module])),
     estate: {
       stores: new Map(stores.map((store) => [store.id, store])),
