@@ -7,17 +7,15 @@ import { type Monitor, type MonitorOptions, type StartMonitor, UsageError } from
 import { Board } from './core/board.ts';
 import { TargetColumns } from './core/columns.ts';
 import type { EventDraft, JournalEvent } from './core/events.ts';
-import { restoreHealth } from './core/health.ts';
 import type { Outlook } from './core/outlook.ts';
 import { childrenOf } from './estate/dependencies.ts';
 import type { StoreId } from './estate/ids.ts';
 import { CalmMode } from './engine/calm-mode.ts';
-import type { Outages } from './core/outages.ts';
 import { Ledger } from './engine/ledger.ts';
 import { MaintenanceCalendar } from './engine/maintenance-calendar.ts';
 import { OutageCheckpoints, resumeOutages } from './engine/outage-checkpoint.ts';
 import { readMaxOpenFiles, resolveLimits } from './engine/limits.ts';
-import { EnginePool, GONE, type Restore } from './engine/pool.ts';
+import { EnginePool } from './engine/pool.ts';
 import { FeedHub } from './feed/hub.ts';
 import { makeSnapshot } from './feed/snapshot.ts';
 import { attachSocketFeed } from './feed/socket-feed.ts';
@@ -33,7 +31,10 @@ import type { SqliteJournal } from './journal/sqlite-journal.ts';
 import type { Clock } from './lib/clock.ts';
 import { err, ok, type Result } from './lib/result.ts';
 import { startProcessMetrics } from './metrics/process-metrics.ts';
+import { type Notifier, NotifierUnavailable } from './notifiers/notifier.ts';
+import { Notifying } from './notifying.ts';
 import { type Prober, ProberUnavailable } from './probes/probe.ts';
+import { endWhatIsGone, endWhatNobodyHolds, restoreFrom } from './resuming.ts';
 import { isLoopback, parseListen } from './settings/listen.ts';
 import type { loadSettings } from './settings/load-settings.ts';
 import { formatProblem, type Limits, type Settings, type SettingsProblem } from './settings/settings.ts';
@@ -42,6 +43,7 @@ import { formatProblem, type Limits, type Settings, type SettingsProblem } from 
 export interface MonitorDependencies {
   readonly version: string;
   readonly probers: ReadonlyMap<string, Prober>;
+  readonly notifiers: ReadonlyMap<string, Notifier>;
   readonly loadSettings: typeof loadSettings;
   readonly clock: Clock;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -76,10 +78,10 @@ export function monitorStarter(dependencies: MonitorDependencies): StartMonitor 
 type Load = () => Promise<Result<Settings, readonly SettingsProblem[]>>;
 
 async function loadWith(
-  { loadSettings, probers, env }: MonitorDependencies,
+  { loadSettings, probers, notifiers, env }: MonitorDependencies,
   { config, listen, data }: MonitorOptions,
 ): ReturnType<Load> {
-  const loaded = await loadSettings(config, probers, env);
+  const loaded = await loadSettings(config, probers, env, notifiers);
   if (!loaded.ok) return loaded;
   const settings = loaded.value;
   const dataDir = data === undefined ? settings.dataDir : resolve(data);
@@ -102,7 +104,7 @@ async function assemble(
   load: Load,
   log: Logger,
 ): Promise<Omit<Monitor, typeof Symbol.asyncDispose>> {
-  const { clock, probers, version } = dependencies;
+  const { clock, probers, notifiers, version } = dependencies;
   let settings = first;
   const server = stack.use(makeServer());
   const journal = stack.use(
@@ -153,11 +155,25 @@ async function assemble(
       isJournalWritable: () => ledger.unwritable === undefined,
       pendingEvents: () => ledger.pendingEvents,
       feedClients: () => hub.clientCount,
+      notificationBacklogs: () => notifying.backlogs(),
     },
     { version, node: process.versions.node },
     clock,
   );
   stack.use(metrics);
+  const notifying = stack.use(
+    new Notifying({
+      dataDir: settings.dataDir,
+      journal,
+      board,
+      notifiers,
+      metrics: metrics.notifications,
+      url: () => urlOf(server, settings.listen.host),
+      clock,
+      log,
+    }),
+  );
+  listeners.add((events) => notifying.announced(events));
   const engine = new EnginePool(columns, {
     file: ENGINE_FILE,
     threads: settings.limits.threads ?? Math.max(1, availableParallelism() - 1),
@@ -206,7 +222,7 @@ async function assemble(
     return engine.watch(settings, boundsOf(settings, log), restoreFrom(board));
   };
   const reload = serialised(async () => {
-    const loaded = await openAnew(load, engine);
+    const loaded = await openAnew(load, engine, notifying);
     metrics.recordReload(loaded.ok);
     if (!loaded.ok) {
       const problems = loaded.error.map(formatProblem);
@@ -249,6 +265,7 @@ async function assemble(
     reload,
     readiness: () => readinessOf(ledger),
     calm,
+    notifications: notifying,
     acts: {
       record: (draft) => ledger.recordAct(draft),
       why: (target) => outages.whyHeld(target),
@@ -259,6 +276,7 @@ async function assemble(
   server.on('request', app);
   stack.use(attachSocketFeed(server, hub, authenticator.admit));
   await listen(server, settings.listen);
+  await notifying.use(settings);
 
   for (const draft of owed) ledger.recordOwed(draft);
   if (hash !== outlookInForce(heads)) {
@@ -324,46 +342,18 @@ function configInForce(
   };
 }
 
-/** A target starts in the state last announced of it. */
-function restoreFrom(board: Board): Restore {
-  return (target) => {
-    const status = board.lastStatusOf(target);
-    return status && { health: restoreHealth(status.state, status.reason), sinceMs: status.sinceMs };
-  };
-}
-
-/** What was not up when we stopped and is no longer in the configuration must not stay open for ever. */
-function endWhatIsGone(head: JournalEvent, { estate }: Settings, ledger: Ledger, clock: Clock): void {
-  if (head.kind !== 'target-state-changed' || head.to === 'unknown' || estate.targets.has(head.target))
-    return;
-  const { seq: _seq, reason: _reason, ...rest } = head;
-  const nowMs = clock.nowMs();
-  ledger.record({ ...rest, from: head.to, to: 'unknown', atMs: nowMs, sinceMs: nowMs, message: GONE });
-}
-
-/** Incidents of a version before this one, or of a checkpoint that was lost: what is still down opens anew. */
-function endWhatNobodyHolds(board: Board, outages: Outages, ledger: Ledger, clock: Clock): void {
-  const held = new Set(outages.incidents().map(({ id }) => id));
-  const nowMs = clock.nowMs();
-  for (const incident of board.openIncidents()) {
-    if (held.has(incident.id)) continue;
-    ledger.recordOwed({
-      atMs: nowMs,
-      kind: 'incident-resolved',
-      incident: { ...incident, state: 'resolved', resolvedAtMs: nowMs, targetsDown: 0 },
-    });
-  }
-}
-
-async function openAnew(load: Load, engine: EnginePool): ReturnType<Load> {
+async function openAnew(load: Load, engine: EnginePool, notifying: Notifying): ReturnType<Load> {
   const loaded = await load();
   if (!loaded.ok) return loaded;
   try {
     await engine.open(loaded.value);
+    await notifying.use(loaded.value);
     return loaded;
   } catch (error) {
-    if (!(error instanceof ProberUnavailable)) throw error;
-    return err([{ file: loaded.value.file, line: 1, column: 1, path: 'modules', message: error.message }]);
+    const isProber = error instanceof ProberUnavailable;
+    if (!isProber && !(error instanceof NotifierUnavailable)) throw error;
+    const path = isProber ? 'modules' : 'notifications';
+    return err([{ file: loaded.value.file, line: 1, column: 1, path, message: error.message }]);
   }
 }
 

@@ -6,6 +6,11 @@ import { type AnyReason, REASONS, SELF_REASONS } from '../core/reason.ts';
 import type { Clock } from '../lib/clock.ts';
 import { PROCESS_FAMILIES } from './catalogue.ts';
 import { EventLoopDelay } from './event-loop-delay.ts';
+import {
+  type ChannelBacklog,
+  type NotificationMetrics,
+  registerNotificationMetrics,
+} from './notification-metrics.ts';
 
 /** Unit: s. */
 const LATENESS_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -27,6 +32,8 @@ export interface ProcessFacts {
   isJournalWritable(): boolean;
   pendingEvents(): number;
   feedClients(): number;
+  /** Of each channel by which people are told. */
+  notificationBacklogs(): readonly ChannelBacklog[];
 }
 
 export interface BuildInfo {
@@ -38,6 +45,7 @@ export interface BuildInfo {
 /** Our own process' metrics. Recording is cheap, synchronous and never throws. */
 export interface ProcessMetrics extends Disposable {
   readonly registry: Registry;
+  readonly notifications: NotificationMetrics;
   /** A scheduled probe ended. `reason` is the outcome's; `latenessMs` is how long after its due time it started. */
   readonly recordProbe: (kind: Outcome['kind'], reason: AnyReason | undefined, latenessMs: number) => void;
   /** An attempt to read the configuration ended; the first one is the start itself. */
@@ -66,8 +74,11 @@ export function startProcessMetrics(facts: ProcessFacts, build: BuildInfo, clock
   const reloaded = gauge(registry, 'kassavakt_config_last_reload_successful');
   const reloadedAt = gauge(registry, 'kassavakt_config_last_reload_success_timestamp_seconds');
 
+  const notifications = registerNotificationMetrics(registry, () => facts.notificationBacklogs());
+
   return {
     registry,
+    notifications,
     recordProbe(kind, reason, latenessMs) {
       probes.inc();
       lateness.observe(latenessMs / 1_000);

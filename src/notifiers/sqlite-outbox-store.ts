@@ -287,7 +287,7 @@ function selectMessages(
 }
 
 function toMessage(row: Readonly<Record<string, unknown>>): Message {
-  const { error } = row;
+  const error = row['error'];
   return {
     channel: String(row['channel']),
     notice: JSON.parse(String(row['notice'])) as Notice,
@@ -295,7 +295,7 @@ function toMessage(row: Readonly<Record<string, unknown>>): Message {
     createdMs: Number(row['created_ms']),
     attempts: Number(row['attempts']),
     nextMs: Number(row['next_ms']),
-    ...(error === null ? {} : { error: String(error) }),
+    ...(typeof error === 'string' ? { error } : {}),
   };
 }
 

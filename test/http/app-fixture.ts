@@ -176,6 +176,7 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
       isJournalWritable: () => true,
       pendingEvents: () => 0,
       feedClients: () => 0,
+      notificationBacklogs: () => [],
     },
     { version: '0.0.0-test', node: process.versions.node },
     clock,
@@ -198,6 +199,7 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
     reload: async () => ok({ added: 1, removed: 2, changed: 3 }),
     readiness: () => ({ ready: true, problems: [] }),
     calm: new CalmMode(clock, () => undefined),
+    notifications: { channels: () => [], messages: () => [] },
     acts: makeActs(board, journal, settings.estate, options.methodState),
     ...options.context,
   };

@@ -18,6 +18,7 @@ const FACTS = {
   isJournalWritable: () => false,
   pendingEvents: () => 5,
   feedClients: () => 6,
+  notificationBacklogs: () => [],
 };
 
 let metrics: ProcessMetrics | undefined;
