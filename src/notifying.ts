@@ -166,11 +166,12 @@ export class Notifying implements Notifications, AsyncDisposable {
     const { baseDir, externalUrl = url() } = settings;
     await using opening = new AsyncDisposableStack();
     const opened = new Map<string, OpenChannel>();
-    for (const { name, type, language, timeoutMs, options } of settings.notifications.channels.values()) {
+    for (const own of settings.notifications.channels.values()) {
+      const { name, type, language, timezone, timeoutMs, options } = own;
       const notifier = notifiers.get(type);
       if (notifier === undefined)
         throw new Error(`the settings name a notifier that is not registered: ${type}`);
-      const context = { channel: name, language, clock, baseDir, externalUrl };
+      const context = { channel: name, language, timezone, clock, baseDir, externalUrl };
       opened.set(name, { channel: opening.use(await notifier.open(options, context)), timeoutMs });
     }
     opening.move();

@@ -91,7 +91,7 @@ async function runTest(name: string, config: string, cli: CliContext, kinds: Kin
 }
 
 async function sendTest(
-  { name, type, language, timeoutMs, options }: ChannelSettings,
+  { name, type, language, timezone, timeoutMs, options }: ChannelSettings,
   { baseDir, externalUrl, listen }: Settings,
   { clock, stop }: CliContext,
   notifiers: ReadonlyMap<string, Notifier>,
@@ -102,6 +102,7 @@ async function sendTest(
   await using channel = await notifier.open(options, {
     channel: name,
     language,
+    timezone,
     clock,
     baseDir,
     externalUrl: externalUrl ?? `http://${host}:${listen.port}`,

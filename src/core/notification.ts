@@ -18,6 +18,10 @@ export interface NoticedIncident {
   readonly store?: string;
   readonly chain?: string;
   readonly region?: string;
+  /** What people call `store`. */
+  readonly storeName?: string;
+  /** IANA zone of where it is. */
+  readonly timezone?: string;
 }
 
 /** One message to one channel. Structured, so that each channel says it in its own form and language. */

@@ -25,7 +25,7 @@ export interface Routing {
   readonly channels: ReadonlyMap<string, { readonly isRecord: boolean }>;
   /** More messages than `after` to one channel within `windowMs` become one. */
   readonly digest: { readonly after: number; readonly windowMs: number };
-  /** What chains a scope reaches is looked up in it. */
+  /** What chains a scope reaches is looked up in it, and what stores are called. */
   readonly estate: Estate;
 }
 
@@ -141,17 +141,12 @@ class Step {
   }
 
   change(event: JournalEvent & IncidentChanged): void {
-    const { incident, store, chain, region, seq, atMs } = event;
+    const { incident, seq, atMs } = event;
     const known = this.incidents.get(incident.id);
     const isEnd = event.kind === 'incident-resolved';
     if (isEnd && known === undefined) return;
-    const noticed: NoticedIncident = {
-      incident,
-      ...(store === undefined ? {} : { store }),
-      ...(chain === undefined ? {} : { chain }),
-      ...(region === undefined ? {} : { region }),
-    };
     const { routes, estate } = this.routing;
+    const noticed = noticedBy(event, estate);
     const taken = isEnd ? [] : routesOf(noticed, routes, estate);
     if (known === undefined && taken.length === 0) return;
     const begun =
@@ -350,6 +345,18 @@ class Step {
     if (followed !== undefined && isOver(followed) && Object.keys(followed.tellings).length === 0)
       this.incidents.delete(id);
   }
+}
+
+function noticedBy({ incident, store, chain, region }: IncidentChanged, { stores }: Estate): NoticedIncident {
+  const { name, timezone } = (store === undefined ? undefined : stores.get(store)) ?? {};
+  return {
+    incident,
+    ...(store === undefined ? {} : { store }),
+    ...(chain === undefined ? {} : { chain }),
+    ...(region === undefined ? {} : { region }),
+    ...(name === undefined ? {} : { storeName: name }),
+    ...(timezone === undefined ? {} : { timezone }),
+  };
 }
 
 function isSameMap<Key, Value>(a: ReadonlyMap<Key, Value>, b: ReadonlyMap<Key, Value>): boolean {

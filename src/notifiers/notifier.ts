@@ -37,6 +37,8 @@ export interface NotifierContext {
   readonly channel: string;
   /** What its messages are written in, where an option does not say otherwise. */
   readonly language: Language;
+  /** IANA zone that times are told in, where a notice does not say otherwise. */
+  readonly timezone: string;
   readonly clock: Clock;
   /** Folder that relative file options are read against. */
   readonly baseDir: string;

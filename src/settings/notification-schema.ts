@@ -19,6 +19,18 @@ const channelName = z
 
 const channelNames = (description: string) => z.array(z.string().min(1)).min(1).describe(description);
 
+const checkZone = makeZoneCheck();
+
+const timezone = (description: string) =>
+  z
+    .string()
+    .superRefine((zone, context) => {
+      const read = checkZone(zone);
+      if (!read.ok) context.addIssue({ code: 'custom', message: read.error });
+    })
+    .optional()
+    .describe(description);
+
 /** One entry of `notifications.channels`: what all have, and options under the name of the notifier. */
 export function channelConfig(notifiers: ReadonlyMap<string, Notifier>) {
   const names = Array.from(notifiers.keys());
@@ -41,12 +53,13 @@ export function channelConfig(notifiers: ReadonlyMap<string, Notifier>) {
       })
       .describe('How it tells.'),
     language: z.enum(LANGUAGES).default('en').describe('What its messages are written in.'),
+    timezone: timezone(
+      `The IANA zone of times in them, where no store has its own. Without it ${DEFAULT_TIMEZONE}.`,
+    ),
     timeout: duration('The longest that one attempt may take. Without it 15s.', 100, 120_000),
     ...Object.fromEntries(options),
   });
 }
-
-const checkZone = makeZoneCheck();
 
 const hours = z
   .string()
@@ -75,14 +88,7 @@ export const routeConfig = z.strictObject({
     .optional()
     .describe('Only what reaches one of these chains, also as one of several.'),
   hours,
-  timezone: z
-    .string()
-    .superRefine((zone, context) => {
-      const read = checkZone(zone);
-      if (!read.ok) context.addIssue({ code: 'custom', message: read.error });
-    })
-    .optional()
-    .describe(`The IANA zone of hours. Without it ${DEFAULT_TIMEZONE}.`),
+  timezone: timezone(`The IANA zone of hours. Without it ${DEFAULT_TIMEZONE}.`),
   channels: channelNames('Names of the channels to tell.'),
   continue: z.boolean().default(false).describe('Whether later routes are looked at as well.'),
   escalate_after: duration('How long until escalate_to is told when nobody acknowledges.', 1_000, WEEK_MS),

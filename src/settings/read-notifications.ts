@@ -58,13 +58,14 @@ function readChannels(document: ConfigDocument, notifiers: ReadonlyMap<string, N
     const options = readOptions(path, raw, notifier, refuse);
     const read = schema.safeParse(raw);
     if (!read.success || options === undefined) continue;
-    const { language, timeout: timeoutMs = DEFAULT_TIMEOUT_MS } = read.data;
+    const { language, timezone = DEFAULT_TIMEZONE, timeout: timeoutMs = DEFAULT_TIMEOUT_MS } = read.data;
     channels.set(
       read.data.name,
       Object.freeze({
         name: read.data.name,
         type: notifier.name,
         language,
+        timezone,
         timeoutMs,
         options: freezeDeeply(options.value),
       }),

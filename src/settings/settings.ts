@@ -91,6 +91,8 @@ export interface ChannelSettings {
   /** Name of a registered notifier. */
   readonly type: string;
   readonly language: Language;
+  /** IANA zone of the times in its messages, where no store has its own. */
+  readonly timezone: string;
   /** How long one attempt may take. Unit: ms. */
   readonly timeoutMs: number;
   /** Checked against the notifier's own options; defaults filled in. */

@@ -24,6 +24,7 @@ describe('notifications', () => {
       name: 'duty',
       type: 'pager',
       language: 'en',
+      timezone: 'Europe/Stockholm',
       timeoutMs: 15_000,
       options: { number: '070' },
     });
