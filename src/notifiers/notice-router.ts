@@ -108,11 +108,17 @@ export class NoticeRouter implements AsyncDisposable {
       .heads()
       .filter((event) => event.seq > cursor && event.seq <= seq);
     for (const { noticed } of this.outbox.state.incidents.values()) {
-      const { incident, ...place } = noticed;
+      const { incident, store, chain, region } = noticed;
       if (incident.state === 'resolved' || isOpen(incident)) continue;
-      const over = { ...incident, state: 'resolved', resolvedAtMs: atMs, targetsDown: 0 } as const;
-      const { store: _store, ...rest } = place;
-      gone.push({ seq, atMs, kind: 'incident-resolved', incident: over, ...rest });
+      gone.push({
+        seq,
+        atMs,
+        kind: 'incident-resolved',
+        incident: { ...incident, state: 'resolved', resolvedAtMs: atMs, targetsDown: 0 },
+        ...(store === undefined ? {} : { store: store as NonNullable<IncidentChanged['store']> }),
+        ...(chain === undefined ? {} : { chain }),
+        ...(region === undefined ? {} : { region }),
+      });
     }
     for (const event of gone) {
       const { state, messages } = route(this.outbox.state, event, this.routing);

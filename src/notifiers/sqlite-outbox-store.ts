@@ -173,9 +173,9 @@ export class SqliteOutboxStore implements OutboxStore {
   /** Writes what was committed before, then lets go of the file. */
   async [Symbol.asyncDispose](): Promise<void> {
     // Before the writer's: the last connection to close folds the log into the file, and this one could not.
-    this.db.close();
+    this.db[Symbol.dispose]();
     const message: ToOutboxWriter = { kind: 'close' };
-    this.worker.postMessage(message);
+    if (this.fault === undefined) this.worker.postMessage(message);
     await this.closed.promise;
   }
 
