@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { X509Certificate } from 'node:crypto';
+import { validateHeaderValue } from 'node:http';
+import { resolve } from 'node:path';
 import { type NotifierContext, NotifierUnavailable } from './notifier.ts';
 
 type FileContext = Pick<NotifierContext, 'channel' | 'baseDir'>;
@@ -28,6 +29,23 @@ export async function readOptionLine(option: string, file: string, context: File
   const content = await readOptionFile(option, file, context);
   if (!/[\r\n]/.test(content)) return content;
   throw unavailable(context, `${option} ${resolve(context.baseDir, file)} has more than one line; leave one`);
+}
+
+/** `readOptionLine` for what goes into a header. */
+export async function readHeaderLine(option: string, file: string, context: FileContext): Promise<string> {
+  const content = await readOptionLine(option, file, context);
+  if (isHeaderValue(content)) return content;
+  const path = resolve(context.baseDir, file);
+  throw unavailable(context, `${option} ${path} holds marks that a header cannot have; write plain letters`);
+}
+
+export function isHeaderValue(value: string): boolean {
+  try {
+    validateHeaderValue('x', value);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Certificates of the authorities to trust, as PEM, or undefined for the usual ones. Throws as `readOptionFile`. */

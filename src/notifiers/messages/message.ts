@@ -34,6 +34,8 @@ export interface Message {
   readonly title: string;
   /** The whole of it in a few sentences. */
   readonly sentences: readonly string[];
+  /** Those of them that say what the title does not. */
+  readonly details: readonly string[];
   /** Of one incident, as a table. */
   readonly facts: readonly { readonly name: Fact; readonly label: string; readonly value: string }[];
   /** Of a digest: a line for each incident, worst first, and one that counts those left out. */
@@ -65,7 +67,15 @@ export function tellNotice(notice: Notice, telling: Telling): Message {
     const title = capital(say.test);
     const change = words.changes.test;
     const sentences = [sentence(say.testWorks(telling.channel))];
-    return { ...frame, title, sentences, facts: [], items: [], words: { change, severity: '' } };
+    return {
+      ...frame,
+      title,
+      sentences,
+      details: sentences,
+      facts: [],
+      items: [],
+      words: { change, severity: '' },
+    };
   }
   if (notice.change === 'digest' || others.length > 0) {
     const critical = notice.incidents.filter(
@@ -76,6 +86,7 @@ export function tellNotice(notice: Notice, telling: Telling): Message {
       ...frame,
       title: capital(clause),
       sentences: [sentence(clause)],
+      details: [],
       facts: [],
       items: itemsOf(notice.incidents, words),
       words: { change: words.changes.digest, severity: severityWord(severity, words) },
@@ -85,19 +96,26 @@ export function tellNotice(notice: Notice, telling: Telling): Message {
   const { storesAffected, state } = first.incident;
   const extent = storesAffected > 1 && state !== 'resolved' ? `, ${say.stores(storesAffected)}` : '';
   const clause = `${stateClause(first, words)}${extent}`;
+  const sentences = sentencesOf(notice, first, words, telling.timezone);
   return {
     ...frame,
     title: notice.change === 'opened' ? capital(clause) : `${change}: ${clause}`,
-    sentences: sentencesOf(notice, first, words, telling.timezone),
+    sentences,
+    details: isMerged(first) ? sentences : sentences.slice(1),
     facts: factsOf(notice, first, words, telling.timezone),
     items: [],
     words: { change, severity: words.severities[first.incident.severity] },
   };
 }
 
-/** The whole of it as lines: title, sentences, items and link. */
-export function linesOf({ title, sentences, items, link }: Message): readonly string[] {
-  return [title, sentences.join(' '), ...items, `${link.label}: ${link.url}`];
+/** The whole of it as lines: title, details, items and link. */
+export function linesOf({ title, details, items, link }: Message): readonly string[] {
+  return [
+    title,
+    ...(details.length === 0 ? [] : [details.join(' ')]),
+    ...items,
+    `${link.label}: ${link.url}`,
+  ];
 }
 
 /** `text` in at most `length` characters, cut between words where that is near. */
@@ -128,16 +146,15 @@ function sentencesOf(
   const { openedAtMs, targetsDown, targetsInScope = targetsDown, relapses = 0 } = incident;
   const isOver = incident.state === 'resolved';
   const clauses: string[] = [];
-  const isMerged = isOver && incident.mergedInto !== undefined;
-  if (isMerged) clauses.push(say.partOf(oneLine(incident.mergedInto)));
+  if (incident.mergedInto !== undefined) clauses.push(say.partOf(oneLine(incident.mergedInto)));
   else clauses.push(stateClause(noticed, words));
-  if (!isMerged && targetsDown > 0) {
+  if (!isMerged(noticed) && targetsDown > 0) {
     if (isOver) clauses.push(say.stillDown(targetsDown, targetsInScope));
     else clauses.push(...extentOf(noticed, words));
   }
   clauses.push(say.began(tellTime(openedAtMs, noticed.timezone ?? timezone, words)));
   const lasted = tellDuration(endOf(notice, noticed) - openedAtMs, words);
-  if (isOver && !isMerged) clauses.push(say.lasted(lasted));
+  if (isOver && !isMerged(noticed)) clauses.push(say.lasted(lasted));
   else if (notice.change !== 'opened' && !isOver) clauses.push(say.hasLasted(lasted));
   if (!isOver && targetsDown > 0) clauses.push(say.because(reasonOf(noticed, words), isOne(noticed)));
   if (!isOver && incident.scope.length > 1) clauses.push(say.severalExplain);
@@ -206,6 +223,11 @@ function itemsOf(incidents: readonly NoticedIncident[], words: Catalogue): reado
   });
   const rest = incidents.length - named.length;
   return rest === 0 ? named : [...named, words.say.more(rest)];
+}
+
+/** It ends only because it went into another. */
+function isMerged({ incident }: NoticedIncident): boolean {
+  return incident.mergedInto !== undefined;
 }
 
 function reasonOf(noticed: NoticedIncident, words: Catalogue): string {

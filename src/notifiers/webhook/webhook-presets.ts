@@ -62,17 +62,18 @@ function toneOf({ severity, facts, items }: Message): Tone {
 
 /** Block Kit. Whatever comes from outside is `plain_text`, in which nothing has a meaning. */
 function slackBody(message: Message): unknown {
-  const { title, sentences, facts, items, link, footer } = message;
+  const { title, details, facts, items, link, footer } = message;
   const plain = (text: string, length: number) => ({
     type: 'plain_text',
     text: shorten(text, length),
     emoji: false,
   });
+  const text = [...paragraph(details), ...items].join('\n');
   return {
     text: `${EMOJI[toneOf(message)]} ${shorten(title, 1_000).replace(/[&<>]/g, (mark) => ENTITIES[mark] ?? mark)}`,
     blocks: [
       { type: 'header', text: plain(title, 150) },
-      { type: 'section', text: plain([sentences.join(' '), ...items].join('\n'), 3_000) },
+      ...(text === '' ? [] : [{ type: 'section', text: plain(text, 3_000) }]),
       ...(facts.length === 0
         ? []
         : [
@@ -89,11 +90,16 @@ function slackBody(message: Message): unknown {
   };
 }
 
+/** The details as one paragraph, if there are any. */
+function paragraph(details: Message['details']): readonly string[] {
+  return details.length === 0 ? [] : [details.join(' ')];
+}
+
 const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' };
 
 /** An Adaptive Card in the envelope of a workflow's webhook. `TextRun`, unlike `TextBlock`, knows no Markdown. */
 function teamsBody(message: Message): unknown {
-  const { title, sentences, facts, items, link, footer, language } = message;
+  const { title, details, facts, items, link, footer, language } = message;
   const line = (...inlines: readonly object[]) => ({
     type: 'RichTextBlock',
     inlines: inlines.map((inline) => ({ type: 'TextRun', ...inline })),
@@ -118,7 +124,7 @@ function teamsBody(message: Message): unknown {
               weight: 'Bolder',
               color: CARD_COLOURS[toneOf(message)],
             }),
-            line({ text: shorten(sentences.join(' '), 3_000) }),
+            ...paragraph(details).map((text) => line({ text: shorten(text, 3_000) })),
             ...items.map((item) => line({ text: shorten(item, 300) })),
             ...facts.map(({ label, value }) =>
               line({ text: `${label}: `, weight: 'Bolder' }, { text: shorten(value, 500) }),
@@ -134,7 +140,7 @@ function teamsBody(message: Message): unknown {
 
 /** Message attachments. Text is Markdown there: its marks lose their meaning. */
 function mattermostBody(message: Message): unknown {
-  const { title, sentences, facts, items, link, footer } = message;
+  const { title, details, facts, items, link, footer } = message;
   const literal = (text: string): string => text.replace(/[\\`*_~[\]<>#|!]/g, '\\$&');
   return {
     attachments: [
@@ -144,7 +150,7 @@ function mattermostBody(message: Message): unknown {
         title: shorten(title, 500),
         title_link: link.url,
         text: [
-          literal(shorten(sentences.join(' '), 4_000)),
+          ...paragraph(details).map((text) => literal(shorten(text, 4_000))),
           ...items.map((item) => `- ${literal(shorten(item, 300))}`),
         ].join('\n'),
         fields: facts.map(({ label, value }) => ({
