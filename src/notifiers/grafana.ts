@@ -50,9 +50,8 @@ export const grafanaNotifier: Notifier<GrafanaOptions> = {
         },
         signal,
       );
-      return answer.kind === 'failed' || answer.status === 404
-        ? answer
-        : (refusal(answer, url.host, REFUSALS) ?? answer);
+      if (answer.kind === 'failed' || isGone(method, answer)) return answer;
+      return refusal(answer, url.host, REFUSALS) ?? answer;
     };
     const annotations: Annotations = { host: url.host, ask };
     return {
@@ -72,7 +71,7 @@ const REFUSALS = {
   content: 'compare grafana.dashboard_uid and tags with what is there',
 };
 
-/** Grafana's annotations endpoint. 404 is an answer: there may be no such annotation any more. */
+/** Grafana's annotations endpoint. That there is no such annotation any more is an answer, not a failure. */
 interface Annotations {
   readonly host: string;
   readonly ask: (
@@ -147,7 +146,12 @@ async function change(
   if (changed.kind === 'failed') return changed;
   const isAnswer = z.looseObject({}).safeParse(parseJson(changed.body)).success;
   if (!isAnswer) return notGrafana(changed, keeping);
-  return changed.status === 404 ? 'gone' : { kind: 'delivered', reference: id };
+  return isGone('PATCH', changed) ? 'gone' : { kind: 'delivered', reference: id };
+}
+
+/** Of an annotation that is not there, a Grafana with fine permissions says that it may not be changed. */
+function isGone(method: ApiRequest['method'], { status }: ApiAnswer): boolean {
+  return status === 404 || (method === 'PATCH' && status === 403);
 }
 
 const CREATED = z.object({ id: z.int() });

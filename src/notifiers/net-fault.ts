@@ -4,7 +4,11 @@
  * at the other side, and a message must not be lost meanwhile.
  */
 export function whyUnreachable(error: unknown): string {
-  const code = codeOf(error);
+  return whyOfCode(codeOf(error));
+}
+
+/** `whyUnreachable` of an error that has the code of Node's or OpenSSL's; empty: of one that has none. */
+export function whyOfCode(code: string): string {
   const known = FAULTS.find(([pattern]) => pattern.test(code));
   return known === undefined
     ? `cannot be reached${code === '' ? '' : ` (${code})`}`
