@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { type MonitorOptions, UsageError } from './cli/context.ts';
 import type { Clock } from './lib/clock.ts';
 import { err, ok, type Result } from './lib/result.ts';
+import type { Notifier } from './notifiers/notifier.ts';
 import type { Prober } from './probes/probe.ts';
 import { loadBlackboxConfig } from './settings/blackbox-config.ts';
 import { isLoopback, parseListen } from './settings/listen.ts';
@@ -19,6 +20,7 @@ import {
 /** What settings are read with. */
 export interface SettingsSources {
   readonly probers: ReadonlyMap<string, Prober>;
+  readonly notifiers: ReadonlyMap<string, Notifier>;
   readonly loadSettings: typeof loadSettings;
   readonly clock: Clock;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -72,11 +74,14 @@ export async function loadMonitorSettings(
   return withPlaces({ ...loaded.value, modules, blackbox: blackbox.value }, options, dataDir);
 }
 
-function loadOwn({ loadSettings, probers, env }: SettingsSources, options: MonitorOptions): Promise<Loaded> {
+function loadOwn(
+  { loadSettings, probers, notifiers, env }: SettingsSources,
+  options: MonitorOptions,
+): Promise<Loaded> {
   const { config, blackboxConfig = '' } = options;
   return config === undefined
-    ? readSettings(blackboxConfig, '', probers, env)
-    : loadSettings(config, probers, env);
+    ? readSettings(blackboxConfig, '', probers, env, notifiers)
+    : loadSettings(config, probers, env, notifiers);
 }
 
 function clash(name: string, { file }: BlackboxModules, own: Settings): SettingsProblem {

@@ -31,6 +31,8 @@ import { startProcessMetrics } from './metrics/process-metrics.ts';
 import { AlertmanagerAlerts } from './monitor-alertmanager.ts';
 import { chooseDataDir, loadMonitorSettings, type SettingsSources } from './monitor-settings.ts';
 import { ProberUnavailable } from './probes/probe.ts';
+import { NotifierUnavailable } from './notifiers/notifier.ts';
+import { Notifying } from './notifying.ts';
 import { serialised } from './serialised.ts';
 import { formatProblem, type Limits, type Settings, type SettingsProblem } from './settings/settings.ts';
 import { configInForce, endWhatIsGone, endWhatNobodyHolds, keepOutlook, restoreFrom } from './take-over.ts';
@@ -76,7 +78,7 @@ async function assemble(
   load: Load,
   log: Logger,
 ): Promise<Omit<Monitor, typeof Symbol.asyncDispose>> {
-  const { clock, probers, version } = dependencies;
+  const { clock, probers, notifiers, version } = dependencies;
   let settings = first;
   const server = stack.use(makeServer());
   const listenUrl = (): string => urlOf(server, settings.listen.host);
@@ -134,11 +136,25 @@ async function assemble(
       isCalm: () => calm.untilMs !== undefined,
       alertmanagers: () => alertmanager.states(),
       alertmanagerAlerts: () => alertmanager.firing,
+      notificationBacklogs: () => notifying.backlogs(),
     },
     { version, node: process.versions.node },
     clock,
   );
   stack.use(metrics);
+  const notifying = stack.use(
+    new Notifying({
+      dataDir: settings.dataDir,
+      journal,
+      board,
+      notifiers,
+      metrics: metrics.notifications,
+      url: () => urlOf(server, settings.listen.host),
+      clock,
+      log,
+    }),
+  );
+  listeners.add((events) => notifying.announced(events));
   const engine = new EnginePool(columns, {
     file: ENGINE_FILE,
     threads: settings.limits.threads ?? Math.max(1, availableParallelism() - 1),
@@ -191,7 +207,7 @@ async function assemble(
     return engine.watch(settings, boundsOf(settings, log), restoreFrom(board));
   };
   const reload = serialised(async () => {
-    const loaded = await openAnew(load, engine);
+    const loaded = await openAnew(load, engine, notifying);
     metrics.recordReload(loaded.ok);
     if (!loaded.ok) {
       const problems = loaded.error.map(formatProblem);
@@ -237,6 +253,7 @@ async function assemble(
     reload,
     readiness: () => readinessOf(ledger),
     calm,
+    notifications: notifying,
     acts: {
       record: (draft) => ledger.recordAct(draft),
       why: (target) => outages.whyHeld(target),
@@ -248,6 +265,7 @@ async function assemble(
   server.on('request', app);
   stack.use(attachSocketFeed(server, hub, authenticator.admit));
   await listen(server, settings.listen);
+  await notifying.use(settings);
 
   for (const draft of owed) ledger.recordOwed(draft);
   if (hash !== outlookInForce(heads)) {
@@ -280,15 +298,18 @@ function boundsOf(settings: Settings, log: Logger): Limits {
   return limits;
 }
 
-async function openAnew(load: Load, engine: EnginePool): ReturnType<Load> {
+async function openAnew(load: Load, engine: EnginePool, notifying: Notifying): ReturnType<Load> {
   const loaded = await load();
   if (!loaded.ok) return loaded;
   try {
     await engine.open(loaded.value);
+    await notifying.use(loaded.value);
     return loaded;
   } catch (error) {
-    if (!(error instanceof ProberUnavailable)) throw error;
-    return err([{ file: loaded.value.file, line: 1, column: 1, path: 'modules', message: error.message }]);
+    const isProber = error instanceof ProberUnavailable;
+    if (!isProber && !(error instanceof NotifierUnavailable)) throw error;
+    const path = isProber ? 'modules' : 'notifications';
+    return err([{ file: loaded.value.file, line: 1, column: 1, path, message: error.message }]);
   }
 }
 

@@ -8,7 +8,13 @@ import { probers } from '../src/probes/registry.ts';
 import { loadSettings } from '../src/settings/load-settings.ts';
 import { makeFolder } from './tools/monitor-process.ts';
 
-const sources = { probers, loadSettings, clock: systemClock, env: {} };
+const sources = {
+  notifiers: new Map(),
+  probers,
+  loadSettings,
+  clock: systemClock,
+  env: {},
+};
 
 /** Reads both files, and what is logged meanwhile. */
 async function load(own: string | undefined, blackbox: string | undefined) {

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { Notifier } from '../notifiers/notifier.ts';
 import type { Prober } from '../probes/probe.ts';
 import { loadBlackboxConfig } from '../settings/blackbox-config.ts';
 import { loadSettings } from '../settings/load-settings.ts';
@@ -10,25 +11,31 @@ interface ValidateOptions {
   readonly blackboxConfig?: string;
 }
 
-export function addValidate(program: Command, cli: CliContext, probers: ReadonlyMap<string, Prober>): void {
+export function addValidate(
+  program: Command,
+  cli: CliContext,
+  probers: ReadonlyMap<string, Prober>,
+  notifiers: ReadonlyMap<string, Notifier>,
+): void {
   program
     .command('validate')
     .description('check a configuration and tell everything that is wrong with it')
     .option('--config <file>', 'the configuration (YAML)')
     .option('--blackbox-config <file>', 'a configuration of blackbox_exporter, as "serve" takes it')
-    .action((options: ValidateOptions) => cli.finish(() => runValidate(options, cli, probers)));
+    .action((options: ValidateOptions) => cli.finish(() => runValidate(options, cli, probers, notifiers)));
 }
 
 async function runValidate(
   { config, blackboxConfig }: ValidateOptions,
   cli: CliContext,
   probers: ReadonlyMap<string, Prober>,
+  notifiers: ReadonlyMap<string, Notifier>,
 ): Promise<ExitCode> {
   if (config === undefined && blackboxConfig === undefined) {
     throw new UsageError('Give --config FILE, --blackbox-config FILE, or both.');
   }
   const codes = [
-    ...(config === undefined ? [] : [await validateConfig(config, cli, probers)]),
+    ...(config === undefined ? [] : [await validateConfig(config, cli, probers, notifiers)]),
     ...(blackboxConfig === undefined ? [] : [await validateBlackbox(blackboxConfig, cli, probers)]),
   ];
   return codes.includes(2) ? 2 : codes.includes(1) ? 1 : 0;
@@ -38,8 +45,9 @@ async function validateConfig(
   config: string,
   cli: CliContext,
   probers: ReadonlyMap<string, Prober>,
+  notifiers: ReadonlyMap<string, Notifier>,
 ): Promise<ExitCode> {
-  const loaded = await loadSettings(config, probers, cli.env);
+  const loaded = await loadSettings(config, probers, cli.env, notifiers);
   if (loaded.ok) {
     const { estate, modules } = loaded.value;
     cli.print(

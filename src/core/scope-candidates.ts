@@ -1,4 +1,4 @@
-import { LEAF_DOWN, LEAF_UP, type LeafTable, type Term } from './leaf-table.ts';
+import { LEAF_DOWN, type LeafTable, type Term } from './leaf-table.ts';
 import { UpRows } from './scope-rows.ts';
 
 /** Scopes that may explain something, as columns: found through the leaves that are down. */
@@ -21,7 +21,10 @@ export interface Candidates {
   /** For each combination: the candidate of each down leaf, by its index in `downLeaves`; -1 for none. */
   readonly ofDown: readonly Int32Array[];
   readonly downLeaves: Int32Array;
-  readonly upLeaves: Int32Array;
+  /** How many leaves are up. */
+  readonly upCount: number;
+  /** What is known of each leaf. */
+  readonly states: Uint8Array;
 }
 
 /** Fewer failures are no scope. */
@@ -52,8 +55,7 @@ export function compareCandidates(candidates: Candidates, a: number, b: number):
 /** Every scope with enough failures, but for conjunctions whose known members one of their labels names alone. */
 export function findCandidates(table: LeafTable, states: Uint8Array): Candidates {
   const downLeaves = leavesIn(states, LEAF_DOWN);
-  const upLeaves = leavesIn(states, LEAF_UP);
-  const draft = new Draft(table, downLeaves, upLeaves, new UpRows(table, states, upLeaves));
+  const draft = new Draft(table, states, downLeaves);
   draft.countEverything();
   for (let label = 0; label < table.labels.length; label++) draft.countLabel(label);
   for (let a = 0; a < table.labels.length; a++) {
@@ -63,14 +65,9 @@ export function findCandidates(table: LeafTable, states: Uint8Array): Candidates
 }
 
 function leavesIn(states: Uint8Array, state: number): Int32Array {
-  const leaves = new Int32Array(states.length);
-  let count = 0;
-  // Without a branch, which would be guessed wrongly for every other leaf.
-  for (let leaf = 0; leaf < states.length; leaf++) {
-    leaves[count] = leaf;
-    count += Number(states[leaf] === state);
-  }
-  return leaves.slice(0, count);
+  const leaves: number[] = [];
+  for (let leaf = states.indexOf(state); leaf >= 0; leaf = states.indexOf(state, leaf + 1)) leaves.push(leaf);
+  return Int32Array.from(leaves);
 }
 
 /** What of a label can be part of a scope: values with enough failures, numbered anew. */
@@ -93,7 +90,7 @@ class Draft implements Candidates {
   readonly combinations: (readonly number[])[] = [];
   readonly ofDown: Int32Array[] = [];
   readonly downLeaves: Int32Array;
-  readonly upLeaves: Int32Array;
+  readonly states: Uint8Array;
   private readonly table: LeafTable;
   private readonly live: Live[] = [];
   private dense = new Int32Array(0);
@@ -101,11 +98,15 @@ class Draft implements Candidates {
 
   private readonly upRows: UpRows;
 
-  constructor(table: LeafTable, downLeaves: Int32Array, upLeaves: Int32Array, upRows: UpRows) {
+  constructor(table: LeafTable, states: Uint8Array, downLeaves: Int32Array) {
     this.table = table;
-    this.upRows = upRows;
+    this.states = states;
     this.downLeaves = downLeaves;
-    this.upLeaves = upLeaves;
+    this.upRows = new UpRows(table, states);
+  }
+
+  get upCount(): number {
+    return this.upRows.count;
   }
 
   get count(): number {
@@ -115,7 +116,7 @@ class Draft implements Candidates {
   countEverything(): void {
     const { length } = this.downLeaves;
     const isEnough = length >= Math.min(FEWEST_OF_ALL, this.table.size / 2);
-    const id = isEnough ? this.add(-1, -1, length, this.upLeaves.length, 0) : -1;
+    const id = isEnough ? this.add(-1, -1, length, this.upCount, 0) : -1;
     this.ofDown.push(new Int32Array(length).fill(id));
     this.combinations.push([]);
   }

@@ -26,7 +26,8 @@ const NO_CODES = new Int32Array(0);
 export class UpRows {
   private readonly table: LeafTable;
   private readonly states: Uint8Array;
-  private readonly upLeaves: Int32Array;
+  /** How many leaves are up. */
+  readonly count: number;
   private readonly groups: LeafGroups;
   /** How many leaves of each group are up, and the groups in which any is. */
   private readonly weights: Int32Array;
@@ -34,17 +35,21 @@ export class UpRows {
   /** For each label that is not coarse: the leaves that are up and have one of its values that were asked for. */
   private readonly leafRows: Int32Array[] = [];
 
-  constructor(table: LeafTable, states: Uint8Array, upLeaves: Int32Array) {
+  constructor(table: LeafTable, states: Uint8Array) {
     this.table = table;
     this.states = states;
-    this.upLeaves = upLeaves;
     this.groups = groupsOf(table);
-    const { count, ofLeaf } = this.groups;
-    const weights = new Int32Array(count);
-    for (let i = 0; i < upLeaves.length; i++) {
-      const group = ofLeaf[upLeaves[i] ?? 0] ?? 0;
-      weights[group] = (weights[group] ?? 0) + 1;
+    const { ofLeaf } = this.groups;
+    const weights = new Int32Array(this.groups.count);
+    let count = 0;
+    // `LEAF_UP` is a bit that no other state has: a branch would be guessed wrongly for every other leaf.
+    for (let leaf = 0; leaf < states.length; leaf++) {
+      const up = (states[leaf] ?? 0) & LEAF_UP;
+      const group = ofLeaf[leaf] ?? 0;
+      weights[group] = (weights[group] ?? 0) + up;
+      count += up;
     }
+    this.count = count;
     this.weights = weights;
     this.groupRows = Int32Array.from(weights.keys()).filter((group) => (weights[group] ?? 0) > 0);
   }
@@ -88,20 +93,13 @@ export class UpRows {
   private leavesOfLabel(label: number, down: Int32Array, fewest: number): Int32Array {
     const column = this.columnOf(label);
     if (column === undefined) return NO_CODES;
-    const parts: Int32Array[] = [];
-    let length = 0;
+    const leaves = new Int32Array(this.count);
+    let at = 0;
     for (let code = 0; code < down.length; code++) {
       if ((down[code] ?? 0) < fewest) continue;
-      const part = leavesOf(column, code);
-      parts.push(part);
-      length += part.length;
-      if (length >= this.upLeaves.length) return this.upLeaves;
-    }
-    const leaves = new Int32Array(length);
-    let at = 0;
-    for (const part of parts) {
-      for (let i = 0; i < part.length; i++) {
-        const leaf = part[i] ?? 0;
+      const own = leavesOf(column, code);
+      for (let i = 0; i < own.length; i++) {
+        const leaf = own[i] ?? 0;
         if (this.states[leaf] === LEAF_UP) leaves[at++] = leaf;
       }
     }

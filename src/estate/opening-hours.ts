@@ -132,8 +132,8 @@ function minutesOf(hours: string | undefined, minutes: string | undefined): numb
 }
 
 /** Hours with the public holidays that they are about. */
-interface DatedHours extends OpeningHours {
-  readonly holidays: ReadonlySet<number>;
+export interface DatedHours extends OpeningHours {
+  readonly holidays?: ReadonlySet<number>;
 }
 
 const HOURS = new WeakMap<Store, DatedHours | undefined>();
@@ -155,9 +155,7 @@ function hoursOf(store: Store): DatedHours | undefined {
  */
 export function isOpenAt(store: Store, atMs: number): boolean | undefined {
   const hours = hoursOf(store);
-  if (hours === undefined) return undefined;
-  const zone = zoneOf(store.timezone);
-  return isWithin(hours, zone, atMs);
+  return hours && isWithinHours(hours, store.timezone, atMs);
 }
 
 /**
@@ -166,8 +164,17 @@ export function isOpenAt(store: Store, atMs: number): boolean | undefined {
  */
 export function nextOpeningMs(store: Store, afterMs: number): number | undefined {
   const hours = hoursOf(store);
-  if (hours === undefined) return undefined;
-  const zone = zoneOf(store.timezone);
+  return hours && nextBeginMs(hours, store.timezone, afterMs);
+}
+
+/** Whether `hours` hold at `atMs` (epoch ms, UTC) by the clock of `timezone`, an IANA zone; see `isOpenAt`. */
+export function isWithinHours(hours: DatedHours, timezone: string, atMs: number): boolean {
+  return isWithin(hours, zoneOf(timezone), atMs);
+}
+
+/** When `hours` next begin after `afterMs`, as `nextOpeningMs` says it. Undefined: they always hold, or never. */
+export function nextBeginMs(hours: DatedHours, timezone: string, afterMs: number): number | undefined {
+  const zone = zoneOf(timezone);
   const today = dayNumber(zone, afterMs);
   const lastDay = today + (hours.onHolidays === undefined ? DAYS_AHEAD : HOLIDAYS_AHEAD);
   for (let day = today; day <= lastDay; day++) {
@@ -200,7 +207,7 @@ interface Interval {
 /** The spans that begin on a day; `day` counts from 1 January 1970, a Thursday. */
 function spansOn({ week, onHolidays, holidays }: DatedHours, zone: Zone, day: number): readonly Interval[] {
   const weekday = (((day + 3) % DAYS.length) + DAYS.length) % DAYS.length;
-  const spans = (onHolidays !== undefined && holidays.has(day) ? onHolidays : week)[weekday] ?? [];
+  const spans = (onHolidays !== undefined && holidays?.has(day) ? onHolidays : week)[weekday] ?? [];
   return spans.map(({ from, until }) => ({
     fromMs: instantOf(zone, day * DAY_MS + from * MINUTE_MS),
     untilMs: instantOf(zone, day * DAY_MS + until * MINUTE_MS),

@@ -12,6 +12,7 @@ import type { Journal } from '../journal/journal.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Result } from '../lib/result.ts';
 import type { OutageFacts } from '../metrics/outage-facts.ts';
+import type { ListedMessage, MessageState } from '../notifiers/outbox-store.ts';
 import type { ProbeRequest, Prober } from '../probes/probe.ts';
 import type { Settings, SettingsProblem } from '../settings/settings.ts';
 import type { Authenticator } from './auth.ts';
@@ -55,6 +56,26 @@ export interface Acts {
   methodState(store: StoreId, method: string): MethodState;
 }
 
+/** How a channel does by which people are told. */
+export interface ChannelStatus {
+  readonly name: string;
+  /** Of the notifier. */
+  readonly type: string;
+  /** How many messages are in each state, of those that are still kept. */
+  readonly pending: number;
+  readonly delivered: number;
+  readonly dead: number;
+  /** What last kept a message from arriving, since the monitor started. */
+  readonly lastError?: { readonly message: string; readonly atMs: number; readonly isPermanent: boolean };
+}
+
+/** What people are told, and what of it has not arrived. */
+export interface Notifications {
+  channels(): readonly ChannelStatus[];
+  /** Newest first, `limit` at most, with ids below `beforeId` where one is given. */
+  messages(state: MessageState, limit: number, beforeId: number | undefined): readonly ListedMessage[];
+}
+
 /** All that the HTTP side knows of the monitor. It reads; only `probe`, `reload` and `acts` do anything. */
 export interface AppContext {
   readonly version: string;
@@ -88,6 +109,7 @@ export interface AppContext {
   readonly reload: () => Promise<Result<ReloadSummary, readonly SettingsProblem[]>>;
   readonly readiness: () => Readiness;
   readonly calm: Calm;
+  readonly notifications: Notifications;
   /** Absent: this monitor takes no acts, and has no addresses for them. */
   readonly acts?: Acts;
 }

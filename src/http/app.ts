@@ -8,6 +8,7 @@ import { includesRole, offeredToken } from './auth.ts';
 import { eventRoutes } from './event-routes.ts';
 import { HttpProblem, toProblem } from './http-problem.ts';
 import { metricsRoutes } from './metrics-routes.ts';
+import { notificationRoute } from './notification-route.ts';
 import { openapiRoute } from './openapi.ts';
 import { operationsRoutes } from './operations-routes.ts';
 import { pageRoute } from './page-route.ts';
@@ -60,6 +61,7 @@ function makeRoutes(context: AppContext): readonly Route[] {
     ...eventRoutes(context, related),
     ...related.routes,
     ...operationsRoutes(context),
+    notificationRoute(context),
     ...(context.acts === undefined ? [] : actRoutes(context, context.acts)),
   ];
   return [...routes, openapiRoute(context, routes)];

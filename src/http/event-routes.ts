@@ -21,6 +21,7 @@ const INCIDENT = z.strictObject({
   resolvedAt: z.iso.datetime().optional(),
   targetsDown: z.int(),
   targetsInScope: z.int().optional().describe('how many targets its scope has, of the kinds that fail'),
+  kinds: z.array(z.string()).optional().describe('kinds of what is down, as terminal or web'),
   storesAffected: z.int(),
   reason: z.enum([...REASONS, ...SELF_REASONS]),
   confidence: z.number().min(0).max(1).optional().describe('how well the scope explains what is seen'),

@@ -219,6 +219,36 @@ export const PROCESS_FAMILIES = {
     help: 'Whether probing goes at a quarter of its rate for a time',
     labels: [],
   },
+  kassavakt_notifications_total: {
+    type: 'counter',
+    unit: 'none',
+    help: 'Notifications that arrived',
+    labels: ['channel'],
+  },
+  kassavakt_notification_failures_total: {
+    type: 'counter',
+    unit: 'none',
+    help: 'Attempts to deliver a notification that failed; permanent: trying again as it is cannot help',
+    labels: ['channel', 'permanent'],
+  },
+  kassavakt_notifications_pending: {
+    type: 'gauge',
+    unit: 'none',
+    help: 'Notifications that wait to be delivered',
+    labels: ['channel'],
+  },
+  kassavakt_notification_oldest_pending_timestamp_seconds: {
+    type: 'gauge',
+    unit: 'seconds',
+    help: 'Since when the oldest notification waits that is not delivered, in unixtime; absent when none waits',
+    labels: ['channel'],
+  },
+  kassavakt_notification_dwell_seconds: {
+    type: 'histogram',
+    unit: 'seconds',
+    help: 'From the event, or the hours, step or digest it waited for, to the delivery of a notification',
+    labels: ['channel'],
+  },
   kassavakt_build_info: {
     type: 'gauge',
     unit: 'none',

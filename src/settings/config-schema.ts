@@ -1,8 +1,10 @@
 import { z } from 'zod';
+import type { Notifier } from '../notifiers/notifier.ts';
 import type { Prober } from '../probes/probe.ts';
 import { alertmanagerConfig } from './alertmanager-schema.ts';
 import { didYouMean } from './did-you-mean.ts';
 import { parseListen } from './listen.ts';
+import { notificationsConfig } from './notification-schema.ts';
 import { baseUrl, calendarDay, duration, name, zonedTime } from './option-types.ts';
 import {
   canaryConfig,
@@ -137,7 +139,10 @@ export const dataDirConfig = z
   .describe('Where the journal is kept, read against the folder of this file.');
 
 /** The whole document. */
-export function configDocument(probers: ReadonlyMap<string, Prober>) {
+export function configDocument(
+  probers: ReadonlyMap<string, Prober>,
+  notifiers: ReadonlyMap<string, Notifier>,
+) {
   return z.strictObject({
     listen: listenConfig,
     external_url: externalUrlConfig,
@@ -175,12 +180,16 @@ export function configDocument(probers: ReadonlyMap<string, Prober>) {
       .default([])
       .describe('Times in which failures are expected: from and until, or cron and lasts.'),
     alertmanager: alertmanagerConfig.optional().describe('Who is told of incidents as alerts.'),
+    notifications: notificationsConfig(notifiers).optional().describe('Whom to tell of incidents, and how.'),
   });
 }
 
 /** The JSON Schema of the configuration, for editors: what may be written, with defaults and descriptions. */
-export function configJsonSchema(probers: ReadonlyMap<string, Prober>): unknown {
-  return z.toJSONSchema(configDocument(probers).meta({ title: 'Kassavakt configuration' }), {
+export function configJsonSchema(
+  probers: ReadonlyMap<string, Prober>,
+  notifiers: ReadonlyMap<string, Notifier>,
+): unknown {
+  return z.toJSONSchema(configDocument(probers, notifiers).meta({ title: 'Kassavakt configuration' }), {
     io: 'input',
     unrepresentable: 'any',
   });

@@ -4,6 +4,7 @@ import { dirname, isAbsolute, join, resolve } from 'node:path';
 import type { Target } from '../estate/estate.ts';
 import type { TargetId } from '../estate/ids.ts';
 import { err, ok, type Result } from '../lib/result.ts';
+import type { Notifier } from '../notifiers/notifier.ts';
 import type { Prober } from '../probes/probe.ts';
 import { type ConfigDocument, formatPath, readConfigDocument } from './config-document.ts';
 import {
@@ -23,6 +24,7 @@ import { makeTargetMaker, type TargetMaker } from './make-target.ts';
 import { readAlertmanager } from './read-alertmanager.ts';
 import { readCanaries, readNeeds } from './read-dependencies.ts';
 import { childOf, type Refuse, readModules, refuseLiteralSecrets } from './read-modules.ts';
+import { readNotifications } from './read-notifications.ts';
 import { readMaintenance, readMethods, readTiming } from './read-outages.ts';
 import { type PublicHolidays, readStores, type StoresRead } from './read-stores.ts';
 import { readTerminals } from './read-terminals.ts';
@@ -52,9 +54,12 @@ export async function loadSettings(
   file: string,
   probers: ReadonlyMap<string, Prober>,
   env: Readonly<Record<string, string | undefined>>,
+  notifiers: ReadonlyMap<string, Notifier> = NO_NOTIFIERS,
 ): Promise<Result<Settings, readonly SettingsProblem[]>> {
   const text = await readFileText(file);
-  return text.ok ? readSettings(file, text.value, probers, env) : err([{ file, path: '', ...text.error }]);
+  return text.ok
+    ? readSettings(file, text.value, probers, env, notifiers)
+    : err([{ file, path: '', ...text.error }]);
 }
 
 /** As `loadSettings`, of a YAML text that stands, or would stand, in `file`. Of an empty one, all is as by default. */
@@ -63,6 +68,7 @@ export async function readSettings(
   text: string,
   probers: ReadonlyMap<string, Prober>,
   env: Readonly<Record<string, string | undefined>>,
+  notifiers: ReadonlyMap<string, Notifier> = NO_NOTIFIERS,
 ): Promise<Result<Settings, readonly SettingsProblem[]>> {
   const problems: SettingsProblem[] = [];
   const { document, problems: unreadable } = readConfigDocument(file, text, env);
@@ -77,7 +83,7 @@ export async function readSettings(
   };
   const reading: Reading = { document, file, baseDir: dirname(resolve(file)), refuse, report };
 
-  checkDocument(reading, probers);
+  checkDocument(reading, probers, notifiers);
   const listen = listenConfig.safeParse(childOf(document.value)['listen']);
   const tokens = await readTokens(reading);
   if (listen.success) refuseOpenListener(reading, listen.data);
@@ -95,19 +101,21 @@ export async function readSettings(
   const methods = readMethods(document, refuse);
   const maintenance = readMaintenance(document, refuse);
   const alertmanager = await readAlertmanager(document, reading.baseDir, refuse);
-  const externalUrl = externalUrlConfig.safeParse(childOf(document.value)['external_url']).data;
+  const externalUrl = externalUrlConfig.safeParse(childOf(document.value)['external_url']);
+  const notifications = readNotifications(document, notifiers, refuse);
   const dataDir = dataDirConfig.safeParse(childOf(document.value)['data_dir']);
   const limits = limitsConfig.safeParse(childOf(document.value, 'limits'));
   const calm = calmConfig.safeParse(childOf(document.value)['calm_until']);
-  if (problems.length > 0 || !listen.success || !dataDir.success || !limits.success || !calm.success)
-    return err(inOrder(problems));
+  const isBad =
+    !listen.success || !dataDir.success || !limits.success || !calm.success || !externalUrl.success;
+  if (problems.length > 0 || isBad) return err(inOrder(problems));
 
   return ok(
     Object.freeze({
       file,
       baseDir: reading.baseDir,
       listen: Object.freeze(listen.data),
-      externalUrl,
+      externalUrl: externalUrl.data,
       dataDir: resolve(reading.baseDir, dataDir.data),
       tokens: Object.freeze(tokens),
       limits: Object.freeze({
@@ -121,11 +129,14 @@ export async function readSettings(
       methods,
       maintenance,
       alertmanager,
+      notifications,
       modules,
       estate: Object.freeze({ stores: stores?.stores ?? new Map(), targets, ...needs, ...canaries }),
     }),
   );
 }
+
+const NO_NOTIFIERS: ReadonlyMap<string, Notifier> = new Map();
 
 const OF_ESTATE = /^(estate|targets)\b/;
 
@@ -143,10 +154,14 @@ async function readFileText(file: string): Promise<Result<string, FilePlace>> {
   return ok(new TextDecoder().decode(bytes));
 }
 
-function checkDocument({ document, refuse }: Reading, probers: ReadonlyMap<string, Prober>): void {
+function checkDocument(
+  { document, refuse }: Reading,
+  probers: ReadonlyMap<string, Prober>,
+  notifiers: ReadonlyMap<string, Notifier>,
+): void {
   const value = document.value ?? {};
-  const secrets = refuseLiteralSecrets(document, probers, refuse);
-  for (const { path, ofKey, message } of checkAgainst(configDocument(probers), value)) {
+  const secrets = refuseLiteralSecrets(document, probers, notifiers, refuse);
+  for (const { path, ofKey, message } of checkAgainst(configDocument(probers, notifiers), value)) {
     if (ofKey || !secrets.has(formatPath(path))) refuse(path, message, ofKey);
   }
 }

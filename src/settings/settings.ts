@@ -1,5 +1,7 @@
 import type { Policy } from '../core/health.ts';
+import type { Language } from '../core/notification.ts';
 import type { IncidentTiming, PaymentMethod } from '../core/outlook.ts';
+import type { Route } from '../core/route.ts';
 import type { Estate } from '../estate/estate.ts';
 
 /** What a token may do: each role includes the ones before it. */
@@ -112,6 +114,29 @@ export interface AlertmanagerSettings {
   readonly runbookUrl: string;
 }
 
+/** A way to tell people or machines of incidents. */
+export interface ChannelSettings {
+  /** Letters, digits, `_` and `-`. */
+  readonly name: string;
+  /** Name of a registered notifier. */
+  readonly type: string;
+  readonly language: Language;
+  /** IANA zone of the times in its messages, where no store has its own. */
+  readonly timezone: string;
+  /** How long one attempt may take. Unit: ms. */
+  readonly timeoutMs: number;
+  /** Checked against the notifier's own options; defaults filled in. */
+  readonly options: unknown;
+}
+
+/** Whom to tell of incidents, and how. Without channels nobody is told. */
+export interface NotificationSettings {
+  readonly channels: ReadonlyMap<string, ChannelSettings>;
+  readonly routes: readonly Route[];
+  /** More messages than `after` to one channel within `windowMs` become one. */
+  readonly digest: { readonly after: number; readonly windowMs: number };
+}
+
 /** A whole configuration, checked and frozen. */
 export interface Settings {
   /** The file it was read from; relative files are read against its folder. */
@@ -134,6 +159,7 @@ export interface Settings {
   readonly maintenance: readonly PlannedMaintenance[];
   /** Undefined: nobody. */
   readonly alertmanager: AlertmanagerSettings | undefined;
+  readonly notifications: NotificationSettings;
 }
 
 /** One thing to change in a configuration. Lines and columns count from 1. */

@@ -131,6 +131,14 @@ describe('contract: commands and exit codes (0 yes, 1 no, 2 usage or configurati
     { args: ['status', '--url', 'http://127.0.0.1:1'], code: 3, says: /ECONNREFUSED/ },
     { args: ['why', 'T0', '--url', 'MONITOR'], code: 0, says: /^T0 is up, not announced/ },
     { args: ['why', 'T9', '--url', 'MONITOR'], code: 2, says: /There is no target "T9"/ },
+    { args: ['notify', 'list', '--url', 'MONITOR'], code: 0, says: /^There are no channels/ },
+    { args: ['notify', 'list', '--data', 'FOLDER/none'], code: 3, says: /does not exist/ },
+    { args: ['notify', 'list', '--state', 'lost'], code: 2, says: /pending, delivered, dead/ },
+    {
+      args: ['notify', 'test', 'duty', '--config', 'CONFIG'],
+      code: 2,
+      says: /has no channel "duty"; it has none/,
+    },
     { args: ['silence', '--list', '--url', 'MONITOR'], code: 0, says: /^There are no silences/ },
     {
       args: ['silence', 'store=s1', '--for', '1h', '--url', 'MONITOR'],

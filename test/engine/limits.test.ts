@@ -41,6 +41,7 @@ function settingsWith(count: number, maxInFlight?: number): Settings {
     methods: DEFAULT_METHODS,
     maintenance: [],
     alertmanager: undefined,
+    notifications: { channels: new Map(), routes: [], digest: { after: 5, windowMs: 60_000 } },
     modules: new Map([['terminal', MODULE]]),
     estate: { stores: new Map(), targets: new Map(targets) },
   };

@@ -37,6 +37,7 @@ function settingsOf(targets: readonly Target[], module: Partial<Module> = {}): S
     methods: DEFAULT_METHODS,
     maintenance: [],
     alertmanager: undefined,
+    notifications: { channels: new Map(), routes: [], digest: { after: 5, windowMs: 60_000 } },
     modules: new Map([['terminal', { ...MODULE, ...module }]]),
     estate: { stores: new Map(), targets: new Map(targets.map((each) => [each.id, each])) },
   };

@@ -168,6 +168,7 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
     methods: DEFAULT_METHODS,
     maintenance: [],
     alertmanager: undefined,
+    notifications: { channels: new Map(), routes: [], digest: { after: 5, windowMs: 60_000 } },
     modules: new Map(modules.map((module) => [module.name, module])),
     ...(options.blackbox === undefined ? {} : { blackbox: options.blackbox }),
     estate: {
@@ -191,6 +192,7 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
       isCalm: () => false,
       alertmanagers: () => [],
       alertmanagerAlerts: () => 0,
+      notificationBacklogs: () => [],
     },
     { version: '0.0.0-test', node: process.versions.node },
     clock,
@@ -215,6 +217,7 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
     reload: async () => ok({ added: 1, removed: 2, changed: 3 }),
     readiness: () => ({ ready: true, problems: [] }),
     calm: new CalmMode(clock, () => undefined),
+    notifications: { channels: () => [], messages: () => [] },
     acts: makeActs(board, journal, settings.estate, options),
     ...options.context,
   };

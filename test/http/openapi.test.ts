@@ -120,6 +120,7 @@ describe('the API description', () => {
       openedAtMs: 1,
       targetsDown: 1,
       targetsInScope: 1,
+      kinds: ['terminal'],
       storesAffected: 1,
       reason: 'tls',
       confidence: 0.9,

@@ -28,6 +28,7 @@ const FACTS = {
     { url: 'http://b.test:9093', isUp: false },
   ],
   alertmanagerAlerts: () => 7,
+  notificationBacklogs: () => [],
 };
 
 let metrics: ProcessMetrics | undefined;

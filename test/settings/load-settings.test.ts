@@ -28,6 +28,12 @@ describe('a configuration that leaves everything out', () => {
       ok: true,
       value: {
         file: folder.file,
+        externalUrl: undefined,
+        notifications: {
+          channels: new Map(),
+          routes: [{ key: 'all', minSeverity: 'info', channels: [], continues: false, escalation: [] }],
+          digest: { after: 5, windowMs: 60_000 },
+        },
         baseDir: folder.path,
         listen: { host: '127.0.0.1', port: 9840 },
         dataDir: join(folder.path, 'data'),
@@ -38,7 +44,6 @@ describe('a configuration that leaves everything out', () => {
           maxInFlightPerNetwork: Number.POSITIVE_INFINITY,
           threads: undefined,
         },
-        externalUrl: undefined,
         calmUntilMs: undefined,
         timing: DEFAULT_TIMING,
         methods: DEFAULT_METHODS,
