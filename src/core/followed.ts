@@ -7,7 +7,12 @@ export interface Telling {
   /** It has been told of it, and not yet that it is over. */
   readonly isTold: boolean;
   /** Something has changed since, and is told later: when its hours begin, or with a digest. Epoch ms, UTC. */
-  readonly owed?: { readonly untilMs: number; readonly isDigest: boolean };
+  readonly owed?: {
+    readonly untilMs: number;
+    readonly isDigest: boolean;
+    /** It is a step of an escalation, and nothing else. */
+    readonly isEscalation?: true;
+  };
 }
 
 /** How far a route's escalation is. */
@@ -68,10 +73,23 @@ export function acknowledged(
       ...followed.noticed,
       incident: acknowledgement === undefined ? incident : { ...incident, acknowledgement },
     },
+    tellings: withoutEscalation(followed.tellings),
     escalations: followed.escalations.map((escalation) => ({ ...escalation, done: 0 })),
     untakenSinceMs: atMs,
     ...(acknowledgement === undefined ? {} : { acknowledged: hold(acknowledgement) }),
   };
+}
+
+/** A step that waits for a digest is needless when somebody has it. */
+function withoutEscalation(tellings: Followed['tellings']): Followed['tellings'] {
+  const left = Object.entries(tellings)
+    .map(([channel, telling]) =>
+      telling.owed?.isEscalation === true
+        ? ([channel, { isTold: telling.isTold }] as const)
+        : ([channel, telling] as const),
+    )
+    .filter(([, { isTold, owed }]) => isTold || owed !== undefined);
+  return Object.fromEntries(left);
 }
 
 function hold({ expiresAtMs, sticky }: Acknowledgement): NonNullable<Followed['acknowledged']> {
@@ -129,6 +147,7 @@ export function isOver({ noticed }: Followed): boolean {
 /** What a channel hears first of an incident is that it is there, whatever the event was. */
 export function changeFor(followed: Followed, channel: string): NoticeChange {
   if (isOver(followed)) return 'resolved';
+  if (followed.tellings[channel]?.owed?.isEscalation === true) return 'escalated';
   return followed.tellings[channel]?.isTold === true ? 'updated' : 'opened';
 }
 

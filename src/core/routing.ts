@@ -193,7 +193,9 @@ class Step {
       }
       this.forgetIfDone(id);
     }
-    for (const channel of this.windows.keys()) if (!channels.has(channel)) this.windows.delete(channel);
+    for (const name of this.windows.keys()) {
+      if (!channels.has(name.replace(/\/escalated$/, ''))) this.windows.delete(name);
+    }
   }
 
   /** `channel` does not know the incident as it stands: tells it, or notes when to. */
@@ -206,7 +208,12 @@ class Step {
       this.setTelling(id, channel, undefined);
       return;
     }
-    if (owed?.isDigest === true && owed.untilMs > atMs) return;
+    if (owed?.isDigest === true && owed.untilMs > atMs) {
+      // Whatever becomes of the escalation, this is to be told.
+      if (owed.isEscalation === true)
+        this.setTelling(id, channel, { isTold, owed: { untilMs: owed.untilMs, isDigest: true } });
+      return;
+    }
     const untilMs = this.holdOf(followed, channel, atMs);
     if (untilMs === undefined) this.tell(id, channel, atMs);
     else this.setTelling(id, channel, { isTold, owed: { untilMs, isDigest: false } });
@@ -227,34 +234,40 @@ class Step {
   private tell(id: IncidentId, channel: string, atMs: number): void {
     const followed = this.incidents.get(id);
     if (followed === undefined) return;
-    const isRecord = this.routing.channels.get(channel)?.isRecord === true;
-    const { after, windowMs } = this.routing.digest;
-    if (!isRecord) {
-      const open = this.windows.get(channel);
-      const window =
-        open !== undefined && atMs < open.startMs + windowMs ? open : { startMs: atMs, count: 0 };
-      if (window.count >= after) {
-        const isTold = followed.tellings[channel]?.isTold ?? false;
-        this.setTelling(id, channel, {
-          isTold,
-          owed: { untilMs: window.startMs + windowMs, isDigest: true },
-        });
-        return;
-      }
-      this.windows.set(channel, { ...window, count: window.count + 1 });
+    const untilMs = this.count(channel, channel, atMs);
+    if (untilMs === undefined) this.say(followed, channel, atMs);
+    else {
+      const isTold = followed.tellings[channel]?.isTold ?? false;
+      this.setTelling(id, channel, { isTold, owed: { untilMs, isDigest: true } });
     }
-    this.say(followed, channel, atMs);
+  }
+
+  /** Counts one message to `channel` in the window of that name. When it is full: until when what is to be told waits. */
+  private count(channel: string, name: string, atMs: number): number | undefined {
+    if (this.routing.channels.get(channel)?.isRecord === true) return undefined;
+    const { after, windowMs } = this.routing.digest;
+    const open = this.windows.get(name);
+    const window = open !== undefined && atMs < open.startMs + windowMs ? open : { startMs: atMs, count: 0 };
+    if (window.count >= after) return window.startMs + windowMs;
+    this.windows.set(name, { ...window, count: window.count + 1 });
+    return undefined;
   }
 
   private say(followed: Followed, channel: string, dueMs: number): void {
-    const { noticed, seq, atMs } = followed;
+    const { noticed, seq, firstSeq, escalated, atMs } = followed;
     const { id } = noticed.incident;
     const change = changeFor(followed, channel);
-    this.send(channel, dueMs, {
-      key: `${id}/${change}/${seq}/${channel}`,
-      change,
-      atMs,
-      incidents: [noticed],
+    const isStep = change === 'escalated';
+    const which = isStep ? `${firstSeq}-${escalated}` : String(seq);
+    this.messages.push({
+      channel,
+      notice: {
+        key: `${id}/${change}/${which}/${channel}`,
+        change,
+        atMs: isStep ? dueMs : atMs,
+        incidents: [noticed],
+      },
+      dueMs,
     });
     this.setTelling(id, channel, isOver(followed) ? undefined : { isTold: true });
   }
@@ -284,7 +297,7 @@ class Step {
         for (const { noticed } of gathered) this.owe(noticed.incident.id, channel, dueMs);
         continue;
       }
-      this.windows.set(channel, { startMs: dueMs, count: 1 });
+      this.count(channel, channel, dueMs);
       if (others.length === 0) this.say(only, channel, dueMs);
       else this.sendDigest(gathered.toSorted(worstFirst), channel, dueMs);
       for (const { noticed } of gathered) this.forgetIfDone(noticed.incident.id);
@@ -300,7 +313,7 @@ class Step {
     const newest = Math.max(...gathered.map(({ seq }) => seq));
     const key = `digest/${newest}-${fnv1a(content).toString(36)}/${channel}`;
     const incidents = gathered.map(({ noticed }) => noticed);
-    this.send(channel, dueMs, { key, change: 'digest', atMs: dueMs, incidents });
+    this.messages.push({ channel, notice: { key, change: 'digest', atMs: dueMs, incidents }, dueMs });
     for (const followed of gathered) {
       const { id } = followed.noticed.incident;
       this.setTelling(id, channel, isOver(followed) ? undefined : { isTold: true });
@@ -317,19 +330,23 @@ class Step {
         return { ...escalation, done: escalation.done + 1 };
       });
       if (escalations.every((escalation, i) => escalation === followed.escalations[i])) continue;
-      const escalated = followed.escalated + 1;
-      this.incidents.set(id, { ...followed, escalations, escalated });
-      for (const channel of channels) {
-        const key = `${id}/escalated/${followed.firstSeq}-${escalated}/${channel}`;
-        const { noticed } = followed;
-        this.send(channel, dueMs, { key, change: 'escalated', atMs: dueMs, incidents: [noticed] });
-        this.setTelling(id, channel, { isTold: true });
-      }
+      this.incidents.set(id, { ...followed, escalations, escalated: followed.escalated + 1 });
+      for (const channel of channels) this.sendStep(id, channel, dueMs);
     }
   }
 
-  private send(channel: string, dueMs: number, notice: Notice): void {
-    this.messages.push({ channel, notice, dueMs });
+  /** Steps have a window of their own: many other messages do not hold them up. */
+  private sendStep(id: IncidentId, channel: string, dueMs: number): void {
+    const { isTold = false, owed } = this.incidents.get(id)?.tellings[channel] ?? {};
+    const untilMs = this.count(channel, `${channel}/escalated`, dueMs);
+    // What is gathered for a digest already is told with that.
+    if (untilMs !== undefined && owed?.isDigest === true) return;
+    this.setTelling(id, channel, {
+      isTold,
+      owed: { untilMs: untilMs ?? dueMs, isDigest: true, isEscalation: true },
+    });
+    const followed = this.incidents.get(id);
+    if (untilMs === undefined && followed !== undefined) this.say(followed, channel, dueMs);
   }
 
   private setTelling(id: IncidentId, channel: string, telling: Telling | undefined): void {

@@ -234,7 +234,8 @@ class Lane implements AsyncDisposable {
   }
 
   private giveUp(message: Message, failure: Failure): void {
-    this.outbox.bury({ ...message, attempts: message.attempts + 1 }, failure.message);
+    const { message: why, isPartly = false } = failure;
+    this.outbox.bury({ ...message, attempts: message.attempts + 1 }, why, isPartly);
     this.tell(message, failure, true);
   }
 

@@ -81,6 +81,10 @@ export class Outbox implements AsyncDisposable {
   record({ cursor, state, messages }: Progress): void {
     const before = this.progress.state;
     const changes: OutboxChange[] = [];
+    if (state === before && messages.length === 0) {
+      this.advanceCursor(cursor);
+      return;
+    }
     for (const { channel, notice, dueMs } of messages) this.put(channel, notice, dueMs, changes);
     for (const [incident, followed] of state.incidents) {
       if (before.incidents.get(incident) !== followed) changes.push({ kind: 'follow', incident, followed });
@@ -95,8 +99,7 @@ export class Outbox implements AsyncDisposable {
       if (!state.windows.has(channel)) changes.push({ kind: 'window', channel });
     }
     this.progress = { cursor, state };
-    const isFar = this.savedCursor === undefined || Math.abs(cursor - this.savedCursor) >= CURSOR_STEP;
-    if (changes.length > 0 || isFar) this.saveCursor(changes);
+    this.saveCursor(changes);
   }
 
   /** Sees to it that the cursor is kept as it stands: what it passed is not looked at again. */
@@ -173,11 +176,12 @@ export class Outbox implements AsyncDisposable {
     this.save([...changes, { kind: 'attempt', message: waiting.message }]);
   }
 
-  /** It is given up. */
-  bury(message: Message, error: string): void {
+  /** It is given up. `isPartly`: some have it all the same. */
+  bury(message: Message, error: string, isPartly = false): void {
     const changes: OutboxChange[] = [];
     for (const { incident } of message.notice.incidents) {
       if (incident.state === 'resolved') this.unhear(message.channel, incident.id, changes);
+      else if (isPartly) this.hear(message.channel, incident.id, undefined, changes);
     }
     this.end(message, 'dead', error, changes);
   }
@@ -238,6 +242,12 @@ export class Outbox implements AsyncDisposable {
     await this.flushed();
     this.retryTimer?.[Symbol.dispose]();
     this.retryTimer = undefined;
+  }
+
+  private advanceCursor(cursor: number): void {
+    this.progress = { cursor, state: this.progress.state };
+    const isFar = this.savedCursor === undefined || Math.abs(cursor - this.savedCursor) >= CURSOR_STEP;
+    if (isFar) this.saveCursor();
   }
 
   private put(channel: string, notice: Notice, dueMs: number, changes: OutboxChange[]): void {

@@ -76,13 +76,13 @@ describe('kassavakt notify test', () => {
   });
 
   test.each([
-    { name: 'what cannot help', answer: WRONG, says: /There is no such address\./, then: /cannot help/ },
-    { name: 'what may pass', answer: BUSY, says: /It is busy\./, then: /would try again/ },
-    { name: 'what takes too long', answer: undefined, says: /No answer in time\./, then: /would try again/ },
-  ])('says $name', async ({ answer, says, then }) => {
+    { name: 'what cannot help', answer: WRONG, says: /There is no such address\./, next: /cannot help/ },
+    { name: 'what may pass', answer: BUSY, says: /It is busy\./, next: /would try again/ },
+    { name: 'what takes too long', answer: undefined, says: /No answer in time\./, next: /would try again/ },
+  ])('says $name', async ({ answer, says, next }) => {
     const ran = await runTest(new ScriptedChannel(() => answer), 'duty');
     expect(ran.code).toBe(1);
-    expect(ran.printed).toEqual([expect.stringMatching(says), expect.stringMatching(then)]);
+    expect(ran.printed).toEqual([expect.stringMatching(says), expect.stringMatching(next)]);
   });
 
   test.each([

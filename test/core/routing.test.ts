@@ -399,11 +399,41 @@ describe('a digest', () => {
     expect(telling.state.incidents.size).toBe(0);
   });
 
-  test('does not wait for what is escalated', () => {
-    const escalation = [{ afterMs: 5 * MINUTE_MS, channels: ['a'] }];
-    const telling = new Telling({ ...routing, routes: [makeRoute('x', ['a'], { escalation })] });
-    telling.hear(told(0, 'i', 'opened'), told(1, 'j', 'opened'), told(2, 'k', 'opened'));
-    expect(telling.until(10)).toEqual(['5 a escalated i', '6 a escalated j', '7 a escalated k']);
+  const escalation = [{ afterMs: 5 * MINUTE_MS, channels: ['b'] }];
+  const escalating = { ...routing, routes: [makeRoute('x', ['a', 'b'], { escalation })] };
+
+  test('does not hold up what is escalated, until that is many, too', () => {
+    const telling = new Telling(escalating);
+    telling.hear(...['i', 'j', 'k', 'l'].map((id, n) => told(n, id, 'opened')));
+    expect(telling.until(10)).toEqual([
+      '5 b escalated i',
+      '6 b escalated j',
+      '10 a digest k+l',
+      '10 b digest k+l',
+    ]);
+    const many = new Telling({ ...escalating, routes: [makeRoute('x', ['a'], { escalation })] });
+    many.hear(...['i', 'j', 'k', 'l'].map((id, n) => told(n, id, 'opened')));
+    expect(many.until(15)).toEqual([
+      '5 b escalated i',
+      '6 b escalated j',
+      '10 a digest k+l',
+      '15 b digest k+l',
+    ]);
+  });
+
+  test('of one step of an escalation tells that, unless somebody has it by then', () => {
+    const hear = (...events: readonly JournalEvent[]) => {
+      const many = new Telling({ ...escalating, routes: [makeRoute('x', ['a'], { escalation })] });
+      many.hear(...['i', 'j', 'k'].map((id, n) => told(n, id, 'opened')));
+      many.until(8);
+      many.hear(...events);
+      return many.until(15).filter((line) => line.includes(' b '));
+    };
+    expect(hear()).toEqual(['15 b escalated k']);
+    expect(hear(acknowledgedBy(9, 'k'))).toEqual([]);
+    expect(hear(told(9, 'k', 'updated'))).toEqual(['15 b opened k']);
+    expect(hear(told(9, 'k', 'updated'), acknowledgedBy(9, 'k'))).toEqual(['15 b opened k']);
+    expect(hear(told(9, 'k', 'resolved'))).toEqual([]);
   });
 
   test('is not sent to a channel that is gone', () => {

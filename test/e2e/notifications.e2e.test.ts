@@ -1,4 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { SMTPServer } from 'smtp-server';
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -30,6 +33,31 @@ notifications:
 `,
   );
   return config;
+}
+
+/** A mail server that keeps what it gets. */
+async function startMailbox(): Promise<
+  { readonly port: number; readonly mails: string[] } & AsyncDisposable
+> {
+  const mails: string[] = [];
+  const server = new SMTPServer({
+    disabledCommands: ['AUTH', 'STARTTLS'],
+    onData(stream, _session, done) {
+      let text = '';
+      stream.setEncoding('utf8').on('data', (part: string) => {
+        text += part;
+      });
+      stream.on('end', () => {
+        mails.push(text);
+        done();
+      });
+    },
+  });
+  const listener = server.listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const { port } = listener.address() as AddressInfo;
+  const close = () => new Promise<void>((resolve) => server.close(resolve));
+  return { port, mails, [Symbol.asyncDispose]: close };
 }
 
 describe('a notification', () => {
@@ -107,9 +135,10 @@ describe('a notification', () => {
 });
 
 describe('when a chain goes dark', () => {
-  test('each change is one call, the first within 12 s of the fault', async () => {
+  test('each change is one call and one e-mail, the first within 12 s of the fault', async () => {
     await using folder = await makeFolder();
     await using receiver = await WebhookReceiver.start();
+    await using mailbox = await startMailbox();
     const args = [
       'simulate',
       '--stores',
@@ -130,6 +159,10 @@ describe('when a chain goes dark', () => {
 notifications:
   channels:
     - { name: hook, type: webhook, webhook: { url: "${receiver.url}" } }
+    - name: mail
+      type: email
+      language: sv
+      email: { host: 127.0.0.1, port: ${mailbox.port}, starttls: none, from: "kassavakt@example.test", to: ["ada@example.test"] }
 `,
     );
     await using monitor = await startServe(config, join(folder.path, 'data'));
@@ -162,5 +195,11 @@ notifications:
       .filter((kind) => /^incident-(opened|updated|resolved)$/.test(kind));
     expect(receiver.calls.map(({ body }) => `incident-${String(body['change'])}`)).toEqual(changes);
     expect(new Set(receiver.calls.map(({ key }) => key)).size).toBe(changes.length);
+    const mails = await until(async () =>
+      mailbox.mails.length >= changes.length ? mailbox.mails : undefined,
+    );
+    expect(mails).toHaveLength(changes.length);
+    for (const mail of mails) expect(mail).toMatch(/^To: ada@example\.test\r$/m);
+    expect(new Set(mails.map((mail) => /^Message-ID: (.*)\r$/m.exec(mail)?.[1])).size).toBe(changes.length);
   });
 });

@@ -167,6 +167,17 @@ describe('a message', () => {
   });
 });
 
+test('the end of what only some could be told of is told', async () => {
+  const a = new ScriptedChannel(({ change }) =>
+    change === 'opened' ? { ...WRONG, isPartly: true } : DELIVERED,
+  );
+  const { clock, put } = start({ a });
+  put(addressed(1, 'a', 'i'));
+  put(addressed(2, 'a', 'i', 'resolved'));
+  await clock.advance(0);
+  expect(a.keys).toEqual(['i/opened/1/a', 'i/resolved/2/a']);
+});
+
 describe('a channel', () => {
   test('that is dead delays no other', async () => {
     const a = new ScriptedChannel(() => undefined);
