@@ -1,5 +1,8 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -473,6 +476,37 @@ describe('A webhook’s receiver', () => {
         headers: { 'x-source': 'kassavakt', authorization: 'Bearer abc', 'user-agent': 'kassavakt' },
       },
     ]);
+  });
+
+  test('is reached through the proxy of the environment, which reads nothing of the message', async () => {
+    const authority = await makeAuthority();
+    await using receiver = await startHttpReceiver(
+      undefined,
+      await authority.issue({ dns: ['receiver.test'] }),
+    );
+    const { port } = new URL(receiver.url);
+    const asked: string[] = [];
+    const proxy = createServer().on('connect', ({ url = '' }, near) => {
+      asked.push(url);
+      const far = connect(Number(port), '127.0.0.1', () => near.write('HTTP/1.1 200 OK\r\n\r\n'));
+      near.on('error', () => far.destroy()).pipe(far);
+      far.on('error', () => near.destroy()).pipe(near);
+    });
+    proxy.listen(0, '127.0.0.1');
+    await once(proxy, 'listening');
+    const before = process.env['HTTPS_PROXY'];
+    process.env['HTTPS_PROXY'] = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+    try {
+      const ca_file = write('proxied.pem', authority.cert);
+      await using channel = await open({ url: `https://receiver.test:${port}/hook`, ca_file });
+      expect(await send(channel, noticeOf('opened'))).toEqual({ kind: 'delivered' });
+      expect(asked).toEqual([`receiver.test:${port}`]);
+      expect(receiver.received).toMatchObject([{ path: '/hook' }]);
+    } finally {
+      if (before === undefined) delete process.env['HTTPS_PROXY'];
+      else process.env['HTTPS_PROXY'] = before;
+      proxy.close();
+    }
   });
 
   test('is trusted over TLS by its authority alone, and a certificate that is not may be mended', async () => {
