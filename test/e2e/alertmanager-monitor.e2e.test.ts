@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { appendFile, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   Alertmanager,
@@ -63,15 +63,16 @@ when(SUITE, () => {
     );
     control = await simulate.line((line) => /^Control:\s+(\S+)/.exec(line)?.[1]);
     await alertmanager.start();
-    await appendFile(
-      join(folder, 'kassavakt.yaml'),
-      [
-        'auth: { tokens: [{ name: ops, role: operator, token_file: operator }] }',
-        'external_url: https://kassavakt.test/',
-        `alertmanager: { urls: ["${alertmanager.url}"], resend_interval: 1s }`,
-        '',
-      ].join('\n'),
-    );
+    const written = join(folder, 'kassavakt.yaml');
+    const settings = [
+      // What is over is told soon: the test waits for it.
+      (await readFile(written, 'utf8')).replace(/^( +quiet:).*$/m, '$1 3s'),
+      'auth: { tokens: [{ name: ops, role: operator, token_file: operator }] }',
+      'external_url: https://kassavakt.test/',
+      `alertmanager: { urls: ["${alertmanager.url}"], resend_interval: 5s }`,
+      '',
+    ];
+    await writeFile(written, settings.join('\n'));
     await startMonitor();
     const { targets } = await getJson<{ targets: readonly unknown[] }>(`${control}/targets`);
     await until(async () => {

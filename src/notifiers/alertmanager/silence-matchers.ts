@@ -26,6 +26,9 @@ export interface Translation {
 /** Alerts that tell of what Kassavakt watches, its own and those of rules over its series, have names that begin so. */
 const OURS: Matcher = { name: 'alertname', value: 'Kassavakt.+', isRegex: true, isEqual: true };
 
+/** What alerts about a thing that is in a store, or of a chain, all name. Of other labels some say nothing. */
+const USUAL: ReadonlySet<string> = new Set(['chain', 'store', 'target']);
+
 /** On alerts these say something else than on targets. */
 const OF_ALERTS: ReadonlySet<string> = new Set([
   'alertname',
@@ -46,18 +49,20 @@ export function translateConditions(conditions: readonly Condition[]): Result<Tr
     const named = Array.from(values).filter((value) => value !== '');
     const hasAbsence = values.has('');
     if (OF_ALERTS.has(label)) return err(`the label ${label} says something else on alerts than on targets`);
+    const saysAbsence = hasAbsence !== isNegated;
+    if (saysAbsence || !USUAL.has(label)) {
+      narrowed.push(`alerts that do not name a ${label} are not silenced there`);
+    }
     if (isNegated) {
       matchers.push(matcherOf(label, named, false));
       // Also when the selector does not say so: an alert without the label may be about what has a forbidden value.
       if (named.length > 0) matchers.push({ name: label, value: '', isRegex: false, isEqual: false });
-      if (!hasAbsence) narrowed.push(`what has no ${label} is not silenced there`);
       continue;
     }
     if (named.length === 0) {
       return err(`${label}="" names what has no ${label}, and an alert without it may be about anything`);
     }
     matchers.push(matcherOf(label, named, true));
-    if (hasAbsence) narrowed.push(`what has no ${label} is not silenced there`);
   }
   return ok({ matchers, narrowed });
 }

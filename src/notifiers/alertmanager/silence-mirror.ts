@@ -113,13 +113,13 @@ export class SilenceMirror implements AsyncDisposable {
       const about = { id: span.id, selector: span.selector };
       if ('why' in made) {
         const event = { event: 'alertmanager.not-mirrored', ...about, why: made.why };
-        this.once(event, 'not silenced in Alertmanager: it has no matchers for this selector');
+        this.once('warn', event, 'not silenced in Alertmanager: it has no matchers for this selector');
         return [];
       }
       const { narrowed } = made.wanted;
       if (narrowed.length > 0) {
         const event = { event: 'alertmanager.mirrored-in-part', ...about, narrowed };
-        this.once(event, 'Alertmanager silences less than the selector says');
+        this.once('info', event, 'Alertmanager silences less than the selector says');
       }
       return [made.wanted];
     });
@@ -138,15 +138,16 @@ export class SilenceMirror implements AsyncDisposable {
   /** That an Alertmanager is down is told by who tells it alerts; what it says against a silence is told here. */
   private tell({ isPermanent, message }: PeerProblem): void {
     if (!isPermanent) return;
-    this.once({ event: 'alertmanager.silence-refused', problem: message }, 'silences cannot be mirrored');
+    const event = { event: 'alertmanager.silence-refused', problem: message };
+    this.once('warn', event, 'silences cannot be mirrored');
   }
 
-  private once(event: Readonly<Record<string, unknown>>, message: string): void {
+  private once(level: 'info' | 'warn', event: Readonly<Record<string, unknown>>, message: string): void {
     const key = JSON.stringify(event);
     if (this.said.has(key)) return;
     if (this.said.size >= MOST_SAID) this.said.clear();
     this.said.add(key);
-    this.log.warn(event, message);
+    this.log[level](event, message);
   }
 
   private async sleep(forMs: number): Promise<void> {

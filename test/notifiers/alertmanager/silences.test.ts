@@ -37,7 +37,7 @@ describe('a selector', () => {
     { selector: 'chain="Järn & Bygg (väst)"', matchers: ['chain=Järn & Bygg (väst)'] },
     { selector: 'chain="a|b"|"c+d"', matchers: [String.raw`chain=~a\|b|c\+d`] },
     { selector: 'chain!=""', matchers: ['chain!='] },
-    { selector: 'region!=""|Skåne', matchers: ['region!=Skåne', 'region!='] },
+    { selector: 'chain!=""|Solhaga', matchers: ['chain!=Solhaga', 'chain!='] },
   ])('$selector is said exactly, of alerts about what Kassavakt watches', ({ selector, matchers }) => {
     expect(translate(selector)).toEqual({ matchers: [OURS, ...matchers], narrowed: [] });
   });
@@ -45,11 +45,13 @@ describe('a selector', () => {
   test.each([
     { selector: 'region!=Skåne', matchers: ['region!=Skåne', 'region!='], label: 'region' },
     { selector: 'region!=Skåne|Halland', matchers: ['region!~Skåne|Halland', 'region!='], label: 'region' },
+    { selector: 'store!=S1', matchers: ['store!=S1', 'store!='], label: 'store' },
     { selector: 'chain=Solhaga|""', matchers: ['chain=Solhaga'], label: 'chain' },
+    { selector: 'kind=terminal, chain=Solhaga', matchers: ['kind=terminal', 'chain=Solhaga'], label: 'kind' },
   ])('$selector silences less there, never more, and that is said', ({ selector, matchers, label }) => {
     expect(translate(selector)).toEqual({
       matchers: [OURS, ...matchers],
-      narrowed: [`what has no ${label} is not silenced there`],
+      narrowed: [`alerts that do not name a ${label} are not silenced there`],
     });
   });
 
@@ -100,7 +102,7 @@ describe('what a maintenance is in Alertmanager', () => {
 
   test('says in what it is less', () => {
     const { draft } = want(makeSpan({ selector: 'region!=Skåne' }));
-    expect(draft.comment).toContain('Note: what has no region is not silenced there.');
+    expect(draft.comment).toContain('Note: alerts that do not name a region are not silenced there.');
   });
 
   test.each([
