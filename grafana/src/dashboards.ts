@@ -1,0 +1,39 @@
+import type { Dashboard } from '@grafana/grafana-foundation-sdk/dashboard';
+import { CHAIN_OVERVIEW } from './chain-overview.ts';
+import { type DashboardSpec, makeDashboard } from './frame.ts';
+import { MONITOR } from './monitor.ts';
+import { SHARED } from './shared.ts';
+import { STORE_DASHBOARD } from './store.ts';
+import { TERMINALS } from './terminals.ts';
+import type { Addresses } from './variables.ts';
+import { WEB } from './web.ts';
+
+/** By file name, without `.json`. */
+const DASHBOARDS: Readonly<Record<string, DashboardSpec>> = {
+  'chain-overview': CHAIN_OVERVIEW,
+  store: STORE_DASHBOARD,
+  'acquirers-models-firmware': SHARED,
+  'swish-and-web': WEB,
+  'terminal-fleet': TERMINALS,
+  'monitor-itself': MONITOR,
+};
+
+/** What links lead to unless told otherwise. */
+export const DEFAULT_ADDRESSES: Addresses = {
+  kassavaktUrl: 'http://127.0.0.1:9840',
+  runbookUrl: 'http://127.0.0.1:9840/docs/runbook.md',
+};
+
+/** Every dashboard's file, name and content. The same addresses give the same bytes. */
+export function renderDashboards(addresses: Addresses): ReadonlyMap<string, string> {
+  return new Map(
+    Object.entries(DASHBOARDS).map(([name, spec]) => [
+      `${name}.json`,
+      render(makeDashboard(spec, addresses)),
+    ]),
+  );
+}
+
+function render(dashboard: Dashboard): string {
+  return `${JSON.stringify(dashboard, undefined, 2)}\n`;
+}
