@@ -34,7 +34,7 @@ export function makeVariables(
 ): readonly cog.Builder<VariableModel>[] {
   return [
     new DatasourceVariableBuilder('datasource').label('Data Source').type('prometheus'),
-    ...choices.map(makeChoice),
+    ...choices.map((choice) => CHOICES[choice]()),
     chooser('job', 'Job', `label_values(${BOTH_PAGES}, job)`).allValue('.+'),
     chooser(
       'instance',
@@ -55,28 +55,18 @@ function hiddenConstant(name: string, label: string, value: string): cog.Builder
   return { build: () => ({ ...built, hide: VariableHide.HideVariable }) };
 }
 
-function makeChoice(choice: Choice): cog.Builder<VariableModel> {
-  switch (choice) {
-    case 'chain':
-      return chooser('chain', 'Chain', labelValues(OF_TARGETS, 'chain'));
-    case 'region':
-      return chooser('region', 'Region', labelValues('kassavakt_store_info', 'region', 'chain=~"$chain"'));
-    case 'store':
-      return storeChooser(select('kassavakt_store_info', INFO));
-    case 'one-store':
-      return storeChooser(select('kassavakt_store_info')).multi(false).includeAll(false);
-    case 'acquirer':
-      return chooser('acquirer', 'Acquirer', labelValues(OF_TARGETS, 'acquirer', 'chain=~"$chain"'));
-    case 'model':
-      return chooser('model', 'Model', labelValues(OF_TARGETS, 'model', 'chain=~"$chain"'));
-    case 'payment_method':
-      return chooser(
-        'payment_method',
-        'Way to pay',
-        labelValues('kassavakt_payment_method_state', 'payment_method'),
-      );
-  }
-}
+const CHOICES: Readonly<Record<Choice, () => QueryVariableBuilder>> = {
+  chain: () => chooser('chain', 'Chain', labelValues(OF_TARGETS, 'chain')),
+  region: () => chooser('region', 'Region', labelValues('kassavakt_store_info', 'region', 'chain=~"$chain"')),
+  store: () => storeChooser(select('kassavakt_store_info', INFO)),
+  'one-store': () => storeChooser(select('kassavakt_store_info')).multi(false).includeAll(false),
+  acquirer: () => chooser('acquirer', 'Acquirer', labelValues(OF_TARGETS, 'acquirer', 'chain=~"$chain"')),
+  model: () => chooser('model', 'Model', labelValues(OF_TARGETS, 'model', 'chain=~"$chain"')),
+  payment_method: () => {
+    const metric = 'kassavakt_payment_method_state';
+    return chooser('payment_method', 'Way to pay', labelValues(metric, 'payment_method'));
+  },
+};
 
 function labelValues(metric: string, label: string, ...matchers: readonly string[]): string {
   return `label_values(${select(metric, ...matchers)}, ${label})`;
