@@ -19,10 +19,12 @@ const DASHBOARDS: Readonly<Record<string, DashboardSpec>> = {
 };
 
 /** What links lead to unless told otherwise. */
-export const DEFAULT_ADDRESSES: Addresses = {
-  kassavaktUrl: 'http://127.0.0.1:9840',
-  runbookUrl: 'http://127.0.0.1:9840/docs/runbook.md',
-};
+export const DEFAULT_KASSAVAKT_URL = 'http://127.0.0.1:9840';
+
+/** Kassavakt serves the runbook itself. */
+export function addressesOf(kassavaktUrl: string, runbookUrl = `${kassavaktUrl}/runbook`): Addresses {
+  return { kassavaktUrl, runbookUrl };
+}
 
 /** Every dashboard's file, name and content. The same addresses give the same bytes. */
 export function renderDashboards(addresses: Addresses): ReadonlyMap<string, string> {

@@ -13,6 +13,7 @@ import { pageRoute } from './page-route.ts';
 import { STYLE_HASH } from './page.ts';
 import { probeRoute } from './probe-route.ts';
 import type { Caller, Route } from './route.ts';
+import { runbookRoute } from './runbook-route.ts';
 import { serviceDiscoveryRoute } from './sd-route.ts';
 import { targetRoutes } from './target-routes.ts';
 
@@ -53,6 +54,7 @@ export function limitServer(server: Server): void {
 function makeRoutes(context: AppContext): readonly Route[] {
   const routes = [
     pageRoute(context),
+    runbookRoute(),
     ...metricsRoutes(context),
     probeRoute(context),
     serviceDiscoveryRoute(context),

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DEFAULT_ADDRESSES, renderDashboards } from '../../grafana/src/dashboards.ts';
+import { addressesOf, DEFAULT_KASSAVAKT_URL, renderDashboards } from '../../grafana/src/dashboards.ts';
 import { METHOD_STATES, TARGET_STATES } from '../../grafana/src/looks.ts';
 import { STATES } from '../../src/core/health.ts';
 import { MEASUREMENTS } from '../../src/core/measurements.ts';
@@ -30,7 +30,7 @@ const EXPORTED = new Set([
 ]);
 const NOT_OURS = /^(?:up|scrape_duration_seconds|process_\w+)$/;
 
-const rendered = renderDashboards(DEFAULT_ADDRESSES);
+const rendered = renderDashboards(addressesOf(DEFAULT_KASSAVAKT_URL));
 const dashboards = Array.from(readDashboards(), ([file, dashboard]) => ({ file, dashboard }));
 const uids = dashboards.map(({ dashboard }) => dashboard.uid);
 
@@ -49,10 +49,7 @@ describe('the committed dashboards', () => {
   });
 
   test('lead to the addresses that they are generated for', () => {
-    const other = renderDashboards({
-      kassavaktUrl: 'https://till.example',
-      runbookUrl: 'https://wiki.example/r',
-    });
+    const other = renderDashboards(addressesOf('https://till.example', 'https://wiki.example/r'));
     for (const text of other.values()) {
       expect(text).toContain('"https://till.example"');
       expect(text).toContain('"https://wiki.example/r"');

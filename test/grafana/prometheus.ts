@@ -79,7 +79,9 @@ export class Prometheus implements AsyncDisposable {
 
   async labelValues(label: string, selector: string): Promise<readonly string[]> {
     const match = new URLSearchParams({ 'match[]': selector });
-    return read<readonly string[]>(await fetch(`${this.url}/api/v1/label/${label}/values?${match}`));
+    return read<readonly string[]>(
+      await fetch(`${this.url}/api/v1/label/${label}/values?${match.toString()}`),
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
