@@ -3,6 +3,7 @@ import {
   FieldColorBuilder,
   FieldColorModeId,
   MappingType,
+  SpecialValueMatch,
   type Threshold,
   ThresholdsConfigBuilder,
   ThresholdsMode,
@@ -64,6 +65,25 @@ export function wordsFor(wording: Wording): ValueMapping[] {
     Object.entries(wording).map(([value, [text, color]], index) => [value, { text, color, index }]),
   );
   return [{ type: MappingType.ValueToText, options }];
+}
+
+/**
+ * What stands where there is no value at all. Its colour is that of its sign: without this it would be that of the least
+ * value, and nothing known would look like all is well.
+ */
+export function wordsForNothing(text: string): ValueMapping[] {
+  const colours: Readonly<Record<string, Colour>> = {
+    '✓': COLOUR.good,
+    '?': COLOUR.unknown,
+    '✕': COLOUR.bad,
+  };
+  const color = colours[text.charAt(0)] ?? COLOUR.unknown;
+  return [
+    {
+      type: MappingType.SpecialValue,
+      options: { match: SpecialValueMatch.NullAndNan, result: { text, color } },
+    },
+  ];
 }
 
 /** `colour` from `from` on, the first from everything. */

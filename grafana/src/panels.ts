@@ -40,6 +40,7 @@ import {
   steps,
   type Wording,
   wordsFor,
+  wordsForNothing,
 } from './looks.ts';
 
 export const DATASOURCE = { type: 'prometheus', uid: '${datasource}' } as const;
@@ -96,16 +97,14 @@ type AnyBuilder =
 type Mode = 'now' | 'over-time' | 'table';
 
 /** A single number or word (or one for each series), as it is now. */
-export function stat(
-  spec: PanelSpec & { readonly isSparkling?: boolean; readonly isNamed?: boolean },
-): cog.Builder<Panel> {
+export function stat(spec: PanelSpec & { readonly isNamed?: boolean }): cog.Builder<Panel> {
   const builder = new StatBuilder()
     .colorMode(spec.steps === PLAIN ? BigValueColorMode.None : BigValueColorMode.Background)
-    .graphMode(spec.isSparkling === true ? BigValueGraphMode.Area : BigValueGraphMode.None)
+    .graphMode(BigValueGraphMode.None)
     .textMode(spec.isNamed === true ? BigValueTextMode.ValueAndName : BigValueTextMode.Value)
     .reduceOptions(new ReduceDataOptionsBuilder().calcs(['lastNotNull']).values(false).fields(''));
   builder.colorScheme(byThresholds());
-  return dress(builder, spec, spec.isSparkling === true ? 'over-time' : 'now');
+  return dress(builder, spec, 'now');
 }
 
 /** A bar for each series, as it is now. */
@@ -229,7 +228,10 @@ export function dress<Builder extends AnyBuilder>(builder: Builder, spec: PanelS
     .links(panelLinks(spec.runbook));
   if (spec.unit !== undefined) builder.unit(spec.unit);
   if (spec.decimals !== undefined) builder.decimals(spec.decimals);
-  if (spec.words !== undefined) builder.mappings(wordsFor(spec.words));
+  builder.mappings([
+    ...(spec.words === undefined ? [] : wordsFor(spec.words)),
+    ...(spec.nothing === undefined || mode !== 'now' ? [] : wordsForNothing(spec.nothing)),
+  ]);
   builder.thresholds(steps(spec.steps ?? PLAIN));
   if (spec.nothing !== undefined) builder.noValue(spec.nothing);
   for (const [name, look] of Object.entries(spec.fields ?? {})) {

@@ -59,7 +59,12 @@ const CHOICES: Readonly<Record<Choice, () => QueryVariableBuilder>> = {
   chain: () => chooser('chain', 'Chain', labelValues(OF_TARGETS, 'chain')),
   region: () => chooser('region', 'Region', labelValues('kassavakt_store_info', 'region', 'chain=~"$chain"')),
   store: () => storeChooser(select('kassavakt_store_info', INFO)),
-  'one-store': () => storeChooser(select('kassavakt_store_info')).multi(false).includeAll(false),
+  'one-store': () =>
+    storeChooser(select('kassavakt_store_info'))
+      .multi(false)
+      .includeAll(false)
+      .allValue('')
+      .current({ selected: true, text: '', value: '' }),
   acquirer: () => chooser('acquirer', 'Acquirer', labelValues(OF_TARGETS, 'acquirer', 'chain=~"$chain"')),
   model: () => chooser('model', 'Model', labelValues(OF_TARGETS, 'model', 'chain=~"$chain"')),
   payment_method: () => {

@@ -25,7 +25,7 @@ export interface Link {
   readonly type?: string;
 }
 
-interface Mapping {
+export interface Mapping {
   readonly type: string;
   readonly options: Readonly<Record<string, { readonly text?: string; readonly color?: string }>>;
 }
@@ -44,7 +44,11 @@ export interface Panel {
     readonly options: Readonly<Record<string, unknown>>;
   }[];
   readonly fieldConfig?: {
-    readonly defaults: { readonly unit?: string; readonly mappings?: readonly Mapping[] };
+    readonly defaults: {
+      readonly unit?: string;
+      readonly noValue?: string;
+      readonly mappings?: readonly Mapping[];
+    };
     readonly overrides: readonly {
       readonly matcher: { readonly id: string; readonly options: unknown };
       readonly properties: readonly { readonly id: string; readonly value?: unknown }[];

@@ -2,11 +2,11 @@ import { describe, expect, test } from '@jest/globals';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { addressesOf, DEFAULT_KASSAVAKT_URL, renderDashboards } from '../../grafana/src/dashboards.ts';
-import { METHOD_STATES, TARGET_STATES } from '../../grafana/src/looks.ts';
+import { COLOUR, METHOD_STATES, TARGET_STATES } from '../../grafana/src/looks.ts';
 import { STATES } from '../../src/core/health.ts';
 import { MEASUREMENTS } from '../../src/core/measurements.ts';
 import { OUTAGE_FAMILIES, PROCESS_FAMILIES, TARGET_FAMILIES } from '../../src/metrics/catalogue.ts';
-import { DASHBOARD_FOLDER, type Panel, panelsOf, readDashboards } from './dashboard-files.ts';
+import { DASHBOARD_FOLDER, type Mapping, type Panel, panelsOf, readDashboards } from './dashboard-files.ts';
 import { queriesOf } from './linter.ts';
 import { selectorsIn } from './promql.ts';
 
@@ -138,16 +138,23 @@ describe.each(dashboards)('$file', ({ dashboard }) => {
   });
 
   test('says every state in words, so that its colour is not needed', () => {
-    const mappings = panels.flatMap(({ fieldConfig }) => [
-      ...(fieldConfig?.defaults.mappings ?? []),
-      ...(fieldConfig?.overrides ?? []).flatMap(({ properties }) =>
-        properties.flatMap(({ id, value }) => (id === 'mappings' ? (value as never[]) : [])),
-      ),
-    ]) as readonly { readonly options: Readonly<Record<string, { readonly text?: string }>> }[];
-    for (const { options } of mappings) {
-      const texts = Object.values(options).map(({ text }) => text ?? '');
-      expect(texts.every((text) => text.trim() !== '')).toBe(true);
+    for (const { options } of panels.flatMap(wordingsOf)) {
+      const texts = Object.values(options).map(({ text = '' }) => text.trim());
+      expect(texts).not.toContain('');
       expect(new Set(texts).size).toBe(texts.length);
+    }
+  });
+
+  test('does not let a number that is not known look like a good one', () => {
+    const lonely = panels.filter(({ type }) => type === 'stat' || type === 'bargauge');
+    for (const { title, fieldConfig } of lonely) {
+      const { mappings = [], noValue } = fieldConfig?.defaults ?? {};
+      const forNothing = mappings.flatMap(({ type, options }) =>
+        type === 'special' ? [options['result']] : [],
+      );
+      expect([title, forNothing.map((result) => result?.text)]).toEqual([title, [noValue]]);
+      const isGood = noValue?.startsWith('✓') === true;
+      expect([title, forNothing[0]?.color === COLOUR.good]).toEqual([title, isGood]);
     }
   });
 
@@ -176,4 +183,12 @@ describe.each(dashboards)('$file', ({ dashboard }) => {
 
 function overlap({ gridPos: a }: Panel, { gridPos: b }: Panel): boolean {
   return a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h && b.y < a.y + a.h;
+}
+
+/** Value mappings of a panel and of its columns, those for no value at all apart. */
+function wordingsOf({ fieldConfig }: Panel): readonly Mapping[] {
+  const ofColumns = (fieldConfig?.overrides ?? []).flatMap(({ properties }) =>
+    properties.flatMap(({ id, value }) => (id === 'mappings' ? (value as readonly Mapping[]) : [])),
+  );
+  return [...(fieldConfig?.defaults.mappings ?? []), ...ofColumns].filter(({ type }) => type !== 'special');
 }

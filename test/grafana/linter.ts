@@ -56,7 +56,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   'panel-units-rule': (dashboard) =>
     panelsOf(dashboard).flatMap((panel) => {
       const { unit, mappings = [] } = panel.fieldConfig?.defaults ?? {};
-      if (mappings.length > 0 && unit === undefined) return [];
+      if (unit === undefined && mappings.some(({ type }) => type !== 'special')) return [];
       return UNITS.has(unit) ? [] : [`${at(panel)} has the unit "${unit}", which Grafana does not know`];
     }),
   'panel-no-targets-rule': (dashboard) =>
