@@ -53,7 +53,9 @@ async function runSimulate(options: SimulateOptions, cli: CliContext): Promise<E
   await using stack = new AsyncDisposableStack();
   let simulator: Simulator;
   try {
-    simulator = stack.use(await startSimulator({ stores, terminals, seed, intervalMs, metrics, clock: cli.clock }));
+    simulator = stack.use(
+      await startSimulator({ stores, terminals, seed, intervalMs, metrics, clock: cli.clock }),
+    );
   } catch (error) {
     return failed('The estate cannot start', error);
   }
