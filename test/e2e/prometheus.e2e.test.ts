@@ -1,20 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 import { type Fixture, makeStore, makeToken, startFixture } from '../http/app-fixture.ts';
 import { makeIncident } from '../metrics/outages.ts';
 import { makeTarget } from '../metrics/targets.ts';
 import { canRun } from '../tools/programs.ts';
+import { PrometheusProcess } from '../tools/prometheus-process.ts';
 
 const SUITE = 'Prometheus scrapes the monitor';
-const PROMETHEUS = 'prometheus';
 const PROMTOOL = 'promtool';
-const when = canRun(SUITE, [PROMETHEUS, PROMTOOL]) ? describe : describe.skip;
+const when = canRun(SUITE, ['prometheus', PROMTOOL]) ? describe : describe.skip;
 
 const NAME = 'Kassa "1" Åmål\\väst';
 const TARGETS = [
@@ -27,20 +25,10 @@ const TARGETS = [
   makeTarget('web', { module: 'shop', kind: 'web', address: 'https://shop.test/' }),
 ];
 
-/** Within this Prometheus has started and scraped a few times, even on a busy machine. Unit: ms. */
-const PATIENCE_MS = 45_000;
-
-interface Found {
-  readonly metric: Readonly<Record<string, string>>;
-  readonly value: readonly [number, string];
-}
-
 when(SUITE, () => {
   let fixture: Fixture;
   let folder: string;
-  let prometheus: ChildProcess;
-  let api: string;
-  let output = '';
+  let prometheus: PrometheusProcess;
 
   beforeAll(async () => {
     fixture = await startFixture({
@@ -62,48 +50,16 @@ when(SUITE, () => {
     folder = await mkdtemp(join(tmpdir(), 'kassavakt-prometheus-'));
     await writeFile(join(folder, 'token'), 'secret-of-prometheus');
     await writeFile(join(folder, 'prometheus.yml'), configuration(fixture.url));
-    const listen = `127.0.0.1:${await freePort()}`;
-    api = `http://${listen}/api/v1`;
-    prometheus = spawn(
-      PROMETHEUS,
-      [
-        `--config.file=${join(folder, 'prometheus.yml')}`,
-        `--storage.tsdb.path=${join(folder, 'data')}`,
-        `--web.listen-address=${listen}`,
-      ],
-      { stdio: ['ignore', 'ignore', 'pipe'] },
-    );
-    prometheus.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      output += text;
-    });
+    prometheus = await PrometheusProcess.start(join(folder, 'prometheus.yml'), folder);
   });
 
   afterAll(async () => {
-    if (prometheus.exitCode === null && prometheus.signalCode === null) {
-      prometheus.kill('SIGTERM');
-      await once(prometheus, 'exit');
-    }
+    await prometheus[Symbol.asyncDispose]();
     await fixture[Symbol.asyncDispose]();
     await rm(folder, { recursive: true, force: true });
   });
 
-  async function ask(query: string): Promise<readonly Found[]> {
-    const answer = await fetch(`${api}/query?query=${encodeURIComponent(query)}`);
-    const body = (await answer.json()) as { data?: { result: readonly Found[] } };
-    return body.data?.result ?? [];
-  }
-
-  /** What `query` finds, once it finds `count` series. */
-  async function find(query: string, count: number): Promise<readonly Found[]> {
-    const deadlineMs = performance.now() + PATIENCE_MS;
-    while (performance.now() < deadlineMs) {
-      if (prometheus.exitCode !== null) break;
-      const found = await ask(query).catch(() => []);
-      if (found.length === count) return found;
-      await wait(100);
-    }
-    throw new Error(`${query} never found ${count} series\n${output}`);
-  }
+  const find = (query: string, count: number) => prometheus.find(query, count);
 
   test('/metrics: it is up, and our own metrics are there', async () => {
     await find('up{job="kassavakt"} == 1', 1);
@@ -156,10 +112,10 @@ when(SUITE, () => {
 
   test('it reads OpenMetrics: families by their names there, samples by their own', async () => {
     await find('kassavakt_probes_total', 1);
-    const answer = await fetch(`${api}/targets/metadata`);
-    const { data } = (await answer.json()) as {
-      data: readonly { readonly metric: string; readonly type: string; readonly unit: string }[];
-    };
+    const data =
+      await prometheus.get<
+        readonly { readonly metric: string; readonly type: string; readonly unit: string }[]
+      >('/targets/metadata');
     expect(data).toContainEqual(expect.objectContaining({ metric: 'kassavakt_probes', type: 'counter' }));
     expect(data).toContainEqual(expect.objectContaining({ metric: 'kassavakt_target', type: 'info' }));
     expect(data).toContainEqual(
@@ -232,13 +188,4 @@ scrape_configs:
       - { source_labels: [__meta_kassavakt_chain], target_label: chain }
       - { target_label: __address__, replacement: '${host}' }
 `;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
