@@ -29,7 +29,7 @@ export function runbookRoute(file = RUNBOOK): Route {
 
 /** As it is written, headings apart: they become what a link can lead to, by the anchors that GitHub gives them. */
 export function renderRunbook(markdown: string): string {
-  const [before = '', ...sections] = markdown.split(/^(?=#{1,6} )/m);
+  const [before = '', ...sections] = splitAtHeadings(markdown);
   const page = html`<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Runbook</title></head>
@@ -40,6 +40,18 @@ ${sections.map(renderSection)}
 </html>
 `;
   return page.text;
+}
+
+/** What stands before the first heading, then each heading with what follows. In a code block `#` begins a comment. */
+function splitAtHeadings(markdown: string): readonly string[] {
+  const sections = [''];
+  let isCode = false;
+  for (const line of markdown.split('\n')) {
+    if (line.startsWith('```')) isCode = !isCode;
+    if (!isCode && /^#{1,6} /.test(line)) sections.push('');
+    sections.push(`${sections.pop() ?? ''}${line}\n`);
+  }
+  return sections;
 }
 
 function renderSection(section: string): Html {

@@ -2,12 +2,13 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
-import { CommandProcess, makeFolder, startServe, until } from '../tools/monitor-process.ts';
+import { CommandProcess, makeFolder, startServe } from '../tools/monitor-process.ts';
 import { canRun } from '../tools/programs.ts';
+import type { PrometheusProcess } from '../tools/prometheus-process.ts';
 import { type Dashboard, panelsOf, readDashboards, type Target, type Variable } from './dashboard-files.ts';
 import { type Choices, interpolate } from './interpolate.ts';
 import { queriesOf } from './linter.ts';
-import { Prometheus, type Series } from './prometheus.ts';
+import { labelValues, query, queryRange, type Series, startWithShippedJobs } from './prometheus.ts';
 
 const SUITE = 'a real Prometheus, on an estate with an outage, answers every query of every dashboard';
 const when = canRun(SUITE, ['prometheus']) ? describe : describe.skip;
@@ -37,7 +38,7 @@ const dashboards = Array.from(readDashboards(), ([file, dashboard]) => ({ file, 
 when(SUITE, () => {
   const owned = new AsyncDisposableStack();
   let control: string;
-  let prometheus: Prometheus;
+  let prometheus: PrometheusProcess;
   let storesOfChain: readonly string[];
 
   beforeAll(async () => {
@@ -51,9 +52,9 @@ when(SUITE, () => {
     await addPortal(config);
     await giveAnotherFirmware(join(folder, 'terminals.csv'));
     const monitor = owned.use(await startServe(config, join(folder, 'data')));
-    prometheus = owned.use(await Prometheus.start(folder, monitor.url));
+    prometheus = owned.use(await startWithShippedJobs(folder, monitor.url));
     await findOne(`count(kassavakt_target_state{kind="terminal"} == 1) == ${TERMINALS}`);
-    const stores = await prometheus.query(`kassavakt_store_info{chain="${CHAIN}"}`);
+    const stores = await query(prometheus, `kassavakt_store_info{chain="${CHAIN}"}`);
     storesOfChain = stores.map(({ metric }) => metric['store'] ?? '').sort();
     expect(storesOfChain[0]).toBe(PORTAL_STORE);
 
@@ -67,7 +68,9 @@ when(SUITE, () => {
 
   afterAll(() => owned.disposeAsync());
 
-  const findOne = (query: string): Promise<Series> => until(async () => (await prometheus.query(query))[0]);
+  /** The first series of `wanted`, once there is one. Until it is ready, Prometheus refuses to answer at all. */
+  const findOne = (wanted: string): Promise<Series> =>
+    prometheus.await(wanted, async () => (await query(prometheus, wanted))[0]);
 
   async function breakDown(where: Readonly<Record<string, string>>, fault: string): Promise<void> {
     const body = JSON.stringify({ where, fault });
@@ -78,13 +81,13 @@ when(SUITE, () => {
 
   /** What Grafana would list for `variable`, the others being All. */
   async function valuesOf(variable: Variable, dashboard: Dashboard): Promise<readonly string[]> {
-    const query = interpolate(variable.query ?? '', dashboard, {}, TIMES);
-    const values = /^label_values\((.*), (\w+)\)$/.exec(query);
-    if (values !== null) return prometheus.labelValues(values[2] ?? '', values[1] ?? '');
-    const result = /^query_result\((.*)\)$/.exec(query);
-    if (result === null) throw new Error(`no query of the data source: ${query}`);
+    const call = interpolate(variable.query ?? '', dashboard, {}, TIMES);
+    const values = /^label_values\((.*), (\w+)\)$/.exec(call);
+    if (values !== null) return labelValues(prometheus, values[2] ?? '', values[1] ?? '');
+    const result = /^query_result\((.*)\)$/.exec(call);
+    if (result === null) throw new Error(`no query of the data source: ${call}`);
     const [, pattern = ''] = /^\/(.*)\/$/.exec(variable.regex ?? '') ?? [];
-    return (await prometheus.query(result[1] ?? '')).map(({ metric }) => {
+    return (await query(prometheus, result[1] ?? '')).map(({ metric }) => {
       const found = new RegExp(pattern).exec(writeSeries(metric))?.groups;
       if (found?.['text'] !== metric['name']) throw new Error(`${variable.name} shows ${found?.['text']}`);
       return found?.['value'] ?? '';
@@ -96,10 +99,10 @@ when(SUITE, () => {
     target: Target,
     choices: Choices,
   ): Promise<readonly Series[]> {
-    const query = interpolate(target.expr, dashboard, choices, TIMES);
+    const expression = interpolate(target.expr, dashboard, choices, TIMES);
     return target.instant === true
-      ? prometheus.query(query)
-      : prometheus.queryRange(query, TIMES.rangeSeconds);
+      ? query(prometheus, expression)
+      : queryRange(prometheus, expression, TIMES.rangeSeconds);
   }
 
   /** Queries that fail, or find nothing without leave, with these choices. */
@@ -163,8 +166,7 @@ when(SUITE, () => {
       const panel = panelsOf(dashboard).find((one) => one.title === title);
       const [target] = panel?.targets ?? [];
       if (target === undefined) throw new Error(`no panel "${title}"`);
-      const query = interpolate(target.expr, dashboard, choices, TIMES);
-      return prometheus.query(query);
+      return query(prometheus, interpolate(target.expr, dashboard, choices, TIMES));
     };
     const number = async (title: string, choices?: Choices): Promise<number> =>
       Number((await ask(title, choices))[0]?.value?.[1]);
