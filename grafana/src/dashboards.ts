@@ -37,5 +37,8 @@ export function renderDashboards(addresses: Addresses): ReadonlyMap<string, stri
 }
 
 function render(dashboard: Dashboard): string {
-  return `${JSON.stringify(dashboard, undefined, 2)}\n`;
+  // The SDK has no other placement to give, and so gives this one unasked: it hides links and annotations in a menu.
+  const shown = (key: string, value: unknown): unknown =>
+    key === 'placement' && value === 'inControlsMenu' ? undefined : value;
+  return `${JSON.stringify(dashboard, shown, 2)}\n`;
 }

@@ -201,8 +201,9 @@ function columnsOnly({
   );
   const names = Object.values(columns);
   return [
-    ...(queries.length === 1 ? [] : [{ id: 'merge', options: {} }]),
+    // Before the frames are merged: rows are the same when all that is left of them but the values is.
     { id: 'filterFieldsByName', options: { include: { names: own } } },
+    ...(queries.length === 1 ? [] : [{ id: 'merge', options: {} }]),
     {
       id: 'organize',
       options: {

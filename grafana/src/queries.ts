@@ -8,6 +8,8 @@ export function select(metric: string, ...matchers: readonly string[]): string {
 
 const CHAIN = 'chain=~"$chain"';
 const STORE = 'store=~"$store"';
+/** Where one is chosen only, its id stands as it is: it may hold what a pattern would read otherwise. */
+export const ONE_STORE = 'store="$store"';
 const REGION = 'region=~"$region"';
 /** What belongs to the chain or, with no chain, to all of them: Swish hangs over every chain that one may choose. */
 export const CHAIN_OR_ALL = 'chain=~"$chain|"';
@@ -19,7 +21,7 @@ export const CHAIN_OR_ALL = 'chain=~"$chain|"';
 const SCOPES = {
   stores: { own: [CHAIN, STORE], info: [REGION] },
   devices: { own: [CHAIN, STORE], info: [REGION, 'acquirer=~"$acquirer"', 'model=~"$model"'] },
-  'one-store': { own: [STORE], info: [] },
+  'one-store': { own: [ONE_STORE], info: [] },
   shared: { own: [CHAIN_OR_ALL], info: [] },
 } as const;
 

@@ -9,14 +9,13 @@ import {
   type Wording,
 } from './looks.ts';
 import { chart, stat, table, timeline } from './panels.ts';
-import { countWhere, ofTargets, select } from './queries.ts';
+import { countWhere, ofTargets, ONE_STORE, select } from './queries.ts';
 
-const STORE = 'store=~"$store"';
-const METHODS = select('kassavakt_payment_method_state', STORE);
+const METHODS = select('kassavakt_payment_method_state', ONE_STORE);
 const LABELS = ['lane', 'model', 'firmware', 'acquirer'];
 const SCOPE = { scope: 'one-store' } as const;
 const STATES = ofTargets('kassavakt_target_state', { ...SCOPE, labels: LABELS });
-const REASONS = select('probe_failure_info', STORE);
+const REASONS = select('probe_failure_info', ONE_STORE);
 const OPEN: Wording = {
   0: ['closed', COLOUR.unknown],
   1: ['✓ open', COLOUR.good],
@@ -58,7 +57,7 @@ export const STORE_DASHBOARD: DashboardSpec = {
       title: 'The store is',
       description: 'By its opening hours in stores.csv.',
       size: [3, 4],
-      queries: [`max(${select('kassavakt_store_open', STORE)})`],
+      queries: [`max(${select('kassavakt_store_open', ONE_STORE)})`],
       runbook: 'KassavaktStoreCannotTakeCards',
       words: OPEN,
       nothing: '? no hours given',
@@ -80,7 +79,7 @@ export const STORE_DASHBOARD: DashboardSpec = {
       description:
         'Of all certificates that targets of the store present. Wants `metrics: detailed` in their modules.',
       size: [4, 4],
-      queries: [`(min(${select('probe_ssl_earliest_cert_expiry', STORE)}) - time()) / 86400`],
+      queries: [`(min(${select('probe_ssl_earliest_cert_expiry', ONE_STORE)}) - time()) / 86400`],
       runbook: 'KassavaktCertificateExpires',
       unit: 'd',
       decimals: 0,
@@ -222,7 +221,7 @@ export const STORE_DASHBOARD: DashboardSpec = {
           description:
             'Of the probes of the time shown that gave a verdict, how many succeeded, over all targets of the store.',
           size: [24, 3],
-          queries: [`avg(avg_over_time(${select('probe_success', STORE, 'target!=""')}[$__range]))`],
+          queries: [`avg(avg_over_time(${select('probe_success', ONE_STORE, 'target!=""')}[$__range]))`],
           runbook: 'KassavaktAvailabilityBurn',
           unit: 'percentunit',
           decimals: 2,

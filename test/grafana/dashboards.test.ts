@@ -67,6 +67,10 @@ describe('the committed dashboards', () => {
     expect(Object.keys(METHOD_STATES)).toEqual(['0', '1', '2', '3', '4']);
   });
 
+  test('hide no link and no annotation in a menu', () => {
+    for (const text of rendered.values()) expect(text).not.toContain('inControlsMenu');
+  });
+
   test('have every page that alerts send people to', () => {
     const rules = globSync('config/prometheus/rules/*.yml', { cwd: ROOT }).map((file) =>
       readFileSync(join(ROOT, file), 'utf8'),

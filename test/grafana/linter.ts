@@ -56,6 +56,10 @@ export const RULES: Readonly<Record<string, Rule>> = {
   'panel-units-rule': (dashboard) =>
     panelsOf(dashboard).flatMap((panel) => {
       const { unit, mappings = [] } = panel.fieldConfig?.defaults ?? {};
+      const ofColumns = (panel.fieldConfig?.overrides ?? []).flatMap(({ properties }) => properties);
+      const unknown = ofColumns.find(({ id, value }) => id === 'unit' && !UNITS.has(value));
+      if (unknown !== undefined)
+        return [`${at(panel)} has a column with the unit "${String(unknown.value)}"`];
       if (unit === undefined && mappings.some(({ type }) => type !== 'special')) return [];
       return UNITS.has(unit) ? [] : [`${at(panel)} has the unit "${unit}", which Grafana does not know`];
     }),
