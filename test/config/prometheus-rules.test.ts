@@ -39,14 +39,13 @@ interface TestFile {
   }[];
 }
 
-function readYaml<Content>(file: string): Content {
-  return parse(readFileSync(join(CONFIG, file), 'utf8')) as Content;
+function readYaml(file: string): unknown {
+  return parse(readFileSync(join(CONFIG, file), 'utf8'));
 }
 
 function rulesOf(file: string): readonly Rule[] {
-  return readYaml<{ groups: readonly { rules: readonly Rule[] }[] }>(file).groups.flatMap(
-    ({ rules }) => rules,
-  );
+  const { groups } = readYaml(file) as { readonly groups: readonly { readonly rules: readonly Rule[] }[] };
+  return groups.flatMap(({ rules }) => rules);
 }
 
 const ALERTS = rulesOf('rules/alerts.yml').map((rule) => ({
@@ -56,7 +55,7 @@ const ALERTS = rulesOf('rules/alerts.yml').map((rule) => ({
 }));
 const RECORDED = rulesOf('rules/recording.yml');
 const TEST_FILES = globSync('tests/*.test.yml', { cwd: CONFIG }).sort();
-const CASES = TEST_FILES.flatMap((file) => readYaml<TestFile>(file).tests).flatMap(
+const CASES = TEST_FILES.flatMap((file) => (readYaml(file) as TestFile).tests).flatMap(
   ({ alert_rule_test }) => alert_rule_test ?? [],
 );
 

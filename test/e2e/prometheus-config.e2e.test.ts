@@ -111,7 +111,7 @@ when(SUITE, () => {
   test('has a store that loses its terminals pending within seconds, and an outage of the chain', async () => {
     await Promise.all(terminals.map((terminal) => terminal.close()));
     const found = await prometheus.find('ALERTS{alertname="KassavaktStoreCannotTakeCards"}', 2);
-    expect(found.map(({ metric }) => metric['store']).sort()).toEqual(['S1', 'S2']);
+    expect(found.map(({ metric }) => metric['store'] ?? '').sort()).toEqual(['S1', 'S2']);
     expect(found[0]?.metric).toMatchObject({ chain: 'Solhaga', payment_method: 'card', severity: 'major' });
     await prometheus.find(
       'ALERTS{alertname="KassavaktPaymentMethodDown",payment_method="card",chain="Solhaga"}',
