@@ -49,7 +49,7 @@ async function runDemo(options: DemoOptions, cli: CliContext, start: StartMonito
   const folder = await mkdtemp(join(tmpdir(), 'kassavakt-demo-'));
   stack.defer(() => rm(folder, { recursive: true, force: true }));
   const simulator = stack.use(
-    await startSimulatorThread({ stores, terminals, seed: 1, intervalMs: INTERVAL_MS }),
+    await startSimulatorThread({ stores, terminals, seed: 1, intervalMs: INTERVAL_MS, metrics: 'detailed' }),
   );
   const config = await simulator.writeConfig(folder);
   const log = pino({ level: 'error' }, pino.destination(2));

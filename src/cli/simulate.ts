@@ -1,11 +1,12 @@
 import { once } from 'node:events';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { formatDuration, parseDuration } from '../lib/duration.ts';
 import { isLoopback, parseListen } from '../settings/listen.ts';
 import type { ListenAddress } from '../settings/settings.ts';
 import { type ControlServer, serveControl } from '../simulator/control.ts';
 import type { Simulator } from '../simulator/simulator.ts';
 import { startSimulator } from '../simulator/start-simulator.ts';
+import type { Metrics } from '../simulator/write-config.ts';
 import type { CliContext, ExitCode } from './context.ts';
 
 interface SimulateOptions {
@@ -15,6 +16,7 @@ interface SimulateOptions {
   readonly control: ListenAddress;
   readonly interval: number;
   readonly seed: number;
+  readonly metrics: Metrics;
 }
 
 /** Modules are never probed more often. Unit: ms. */
@@ -33,12 +35,17 @@ export function addSimulate(program: Command, cli: CliContext): void {
       port: 0,
     })
     .option('--interval <duration>', 'how often the configuration has targets probed', parseInterval, 5_000)
+    .addOption(
+      new Option('--metrics <which>', 'how much of each target the configuration has exported')
+        .choices(['basic', 'detailed'])
+        .default('basic'),
+    )
     .option('--seed <n>', 'another number makes another estate', parseSeed, 1)
     .action((options: SimulateOptions) => cli.finish(() => runSimulate(options, cli)));
 }
 
 async function runSimulate(options: SimulateOptions, cli: CliContext): Promise<ExitCode> {
-  const { stores, terminals, seed, interval: intervalMs } = options;
+  const { stores, terminals, seed, interval: intervalMs, metrics } = options;
   const failed = (what: string, error: unknown): ExitCode => {
     cli.complain(`${what}: ${whyNot(error)}.`);
     return 3;
@@ -46,7 +53,9 @@ async function runSimulate(options: SimulateOptions, cli: CliContext): Promise<E
   await using stack = new AsyncDisposableStack();
   let simulator: Simulator;
   try {
-    simulator = stack.use(await startSimulator({ stores, terminals, seed, intervalMs, clock: cli.clock }));
+    simulator = stack.use(
+      await startSimulator({ stores, terminals, seed, intervalMs, metrics, clock: cli.clock }),
+    );
   } catch (error) {
     return failed('The estate cannot start', error);
   }

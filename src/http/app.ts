@@ -15,6 +15,7 @@ import { pageRoute } from './page-route.ts';
 import { STYLE_HASH } from './page.ts';
 import { probeRoute } from './probe-route.ts';
 import type { Caller, Route } from './route.ts';
+import { runbookRoute } from './runbook-route.ts';
 import { serviceDiscoveryRoute } from './sd-route.ts';
 import { targetRoutes } from './target-routes.ts';
 
@@ -54,6 +55,7 @@ function makeRoutes(context: AppContext): readonly Route[] {
   const related = relatedAlerts(context);
   const routes = [
     pageRoute(context),
+    runbookRoute(),
     ...metricsRoutes(context),
     probeRoute(context),
     serviceDiscoveryRoute(context),

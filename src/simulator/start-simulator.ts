@@ -19,7 +19,7 @@ import type {
   Simulator,
   Violation,
 } from './simulator.ts';
-import { writeConfig } from './write-config.ts';
+import { type Metrics, writeConfig } from './write-config.ts';
 
 export interface SimulatorOptions {
   /** 1 or more. */
@@ -31,6 +31,8 @@ export interface SimulatorOptions {
   readonly clock: Clock;
   /** Unit: ms, 1_000 or more. Default 5_000. */
   readonly intervalMs?: number;
+  /** How much of each target the written configuration has exported. Default basic. */
+  readonly metrics?: Metrics;
 }
 
 /** The key that the encrypted terminals share with whoever has the passphrase. */
@@ -67,6 +69,7 @@ class Simulation implements Simulator {
 
   private readonly clock: Clock;
   private readonly seed: number;
+  private readonly metrics: Metrics;
   private readonly blackHole = new BlackHole();
   private readonly live = new Map<string, LiveTarget>();
   private readonly byPort = new Map<number, LiveTarget>();
@@ -82,6 +85,7 @@ class Simulation implements Simulator {
     this.intervalMs = options.intervalMs ?? DEFAULT_INTERVAL_MS;
     this.clock = options.clock;
     this.seed = options.seed;
+    this.metrics = options.metrics ?? 'basic';
   }
 
   async start(): Promise<void> {
@@ -146,7 +150,7 @@ class Simulation implements Simulator {
   }
 
   writeConfig(dir: string): Promise<string> {
-    return writeConfig(dir, this, NEXO_KEY);
+    return writeConfig(dir, this, NEXO_KEY, this.metrics);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

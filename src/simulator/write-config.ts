@@ -5,6 +5,9 @@ import type { SimulatedTarget, Simulator } from './simulator.ts';
 
 type Described = Pick<Simulator, 'plan' | 'targets' | 'certificates' | 'intervalMs'>;
 
+/** As a module's `metrics`: at most six series a target, or all that its prober measures. */
+export type Metrics = 'basic' | 'detailed';
+
 interface NexoKeyWords {
   readonly identifier: string;
   readonly version: number;
@@ -30,11 +33,16 @@ const SHORT_INTERVAL_MS = 5_000;
 const SECRET_MODE = 0o600;
 
 /** See `Simulator.writeConfig`. */
-export async function writeConfig(dir: string, simulator: Described, key: NexoKeyWords): Promise<string> {
+export async function writeConfig(
+  dir: string,
+  simulator: Described,
+  key: NexoKeyWords,
+  metrics: Metrics = 'basic',
+): Promise<string> {
   await mkdir(join(dir, 'secrets'), { recursive: true, mode: 0o700 });
   const { ca, swishClient } = simulator.certificates;
   const texts: readonly (readonly [name: string, text: string, isSecret?: boolean])[] = [
-    [FILES.config, renderSettings(simulator, key)],
+    [FILES.config, renderSettings(simulator, key, metrics)],
     [FILES.stores, renderStores(simulator)],
     [FILES.terminals, renderTerminals(simulator.targets)],
     [FILES.ca, ca],
@@ -51,7 +59,7 @@ export async function writeConfig(dir: string, simulator: Described, key: NexoKe
   return join(dir, FILES.config);
 }
 
-function renderSettings(simulator: Described, key: NexoKeyWords): string {
+function renderSettings(simulator: Described, key: NexoKeyWords, metrics: Metrics): string {
   const { intervalMs, targets, plan } = simulator;
   const timeoutMs = Math.floor(Math.min(PATIENCE_MS, intervalMs * 0.8));
   const timing = {
@@ -61,6 +69,7 @@ function renderSettings(simulator: Described, key: NexoKeyWords): string {
     fail_after: 3,
     recover_after: 2,
     slow_after: spell(Math.min(1_000, Math.floor(timeoutMs * 0.8))),
+    ...(metrics === 'basic' ? {} : { metrics }),
   };
   const tls = { ca_file: FILES.ca };
   const settings = {

@@ -24,6 +24,7 @@ const bearer = (name: string) => ({ authorization: `Bearer secret-of-${name}` })
 
 const VIEWED = [
   '/',
+  '/runbook',
   '/metrics',
   '/metrics/targets',
   '/sd/targets',

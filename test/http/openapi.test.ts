@@ -54,6 +54,7 @@ describe('the API description', () => {
       '/metrics',
       '/metrics/targets',
       '/probe',
+      '/runbook',
       '/sd/targets',
       '/api/v1/targets',
       '/api/v1/targets/{id}',

@@ -44,10 +44,12 @@ export class PrometheusProcess implements AsyncDisposable {
     return prometheus;
   }
 
-  /** What is at `path` under /api/v1. */
+  /** What is at `path` under /api/v1. Rejects with Prometheus' own words when it is refused. */
   async get<Data>(path: string): Promise<Data> {
     const answer = await fetch((await this.listening.promise) + path);
-    return ((await answer.json()) as { data: Data }).data;
+    const { status, error, data } = (await answer.json()) as { status: string; error?: string; data: Data };
+    if (status !== 'success') throw new Error(error ?? `Prometheus answers ${answer.status}`);
+    return data;
   }
 
   /** What `query` finds, once it finds `count` series. */
