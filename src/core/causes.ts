@@ -1,6 +1,6 @@
 import type { Estate, Labels, Target } from '../estate/estate.ts';
 import type { TargetId } from '../estate/ids.ts';
-import { LEAF_DOWN, type LeafTable, makeLeafTable } from './leaf-table.ts';
+import { groupsOf, LEAF_DOWN, type LeafTable, makeLeafTable } from './leaf-table.ts';
 import { localise } from './localise.ts';
 import { ranksOf, type Verdicts } from './statuses.ts';
 
@@ -28,7 +28,6 @@ const NOT_SHARED: ReadonlySet<string> = new Set(['kind', 'lane']);
 interface Population {
   readonly targets: readonly Target[];
   readonly table: LeafTable;
-  readonly leafOf: ReadonlyMap<Target, number>;
   /** Each leaf's rank among all targets. */
   readonly ranks: Int32Array;
 }
@@ -36,24 +35,31 @@ interface Population {
 /** Finds what failing targets share, kind by kind: "all terminals of a chain", though its web shop answers. */
 export class CauseFinder {
   private readonly byKind: ReadonlyMap<string, readonly Target[]>;
-  private readonly populations = new Map<string, Population>();
+  /** Made at once: when an outage begins is no time to. */
+  private readonly populations: ReadonlyMap<string, Population>;
+  /** Each target's rank among all, and by that its leaf among those of its kind. */
+  private readonly ranks: ReadonlyMap<TargetId, number>;
+  private readonly leafOfRank: Int32Array;
+  private readonly byRank: readonly (Target | undefined)[];
   private readonly indexes = new Map<string, ReadonlyMap<string, readonly Target[]>>();
   private readonly sizes = new Map<string, number>();
-  private readonly estate: Estate;
 
   constructor(estate: Estate) {
-    this.estate = estate;
     this.byKind = Map.groupBy(estate.targets.values(), ({ kind }) => kind);
+    this.ranks = ranksOf(estate);
+    this.leafOfRank = new Int32Array(this.ranks.size);
+    this.byRank = Array.from(this.ranks.keys(), (id) => estate.targets.get(id));
+    this.populations = new Map(
+      Array.from(this.byKind, ([kind, targets]) => [kind, this.makePopulation(targets)]),
+    );
   }
 
   /** The causes of `failing`, most failures first; every one of them is in exactly one cause. */
   find(failing: ReadonlySet<TargetId>, verdicts: Verdicts): readonly Cause[] {
     const causes: Cause[] = [];
     const left: Target[] = [];
-    const targets = Array.from(failing)
-      .sort()
-      .map((id) => this.estate.targets.get(id))
-      .filter((found) => found !== undefined);
+    const ranks = Int32Array.from(failing, (id) => this.ranks.get(id) ?? -1).sort();
+    const targets = Array.from(ranks, (rank) => this.byRank[rank]).filter((found) => found !== undefined);
     for (const [kind, own] of Map.groupBy(targets, (target) => target.kind)) {
       const explained = new Set<Target>();
       if (own.length >= FEWEST_TOGETHER) {
@@ -112,11 +118,13 @@ export class CauseFinder {
     verdicts: Verdicts,
     explained: Set<Target>,
   ): readonly Cause[] {
-    const { targets, table, leafOf, ranks } = this.populationOf(kind);
+    const population = this.populations.get(kind);
+    if (population === undefined) return [];
+    const { targets, table, ranks } = population;
     const states = verdicts(ranks);
     const isFailing = new Uint8Array(targets.length);
     for (const target of failing) {
-      const leaf = leafOf.get(target) ?? -1;
+      const leaf = this.leafOfRank[this.ranks.get(target.id) ?? -1] ?? -1;
       states[leaf] = LEAF_DOWN;
       isFailing[leaf] = 1;
     }
@@ -149,6 +157,7 @@ export class CauseFinder {
       else causes[index] = this.joined(cause, [target]);
     }
     for (const [store, own] of Map.groupBy(alone, (target) => target.store)) {
+      if (own.length < FEWEST_TOGETHER) continue;
       for (const group of store === undefined ? [] : Map.groupBy(own, ({ kind }) => kind).values()) {
         if (group.length < FEWEST_TOGETHER) continue;
         const kinds = new Set(group.map(({ kind }) => kind));
@@ -183,10 +192,7 @@ export class CauseFinder {
     return { ...cause, kinds, failing, size };
   }
 
-  private populationOf(kind: string): Population {
-    const known = this.populations.get(kind);
-    if (known !== undefined) return known;
-    const targets = this.byKind.get(kind) ?? [];
+  private makePopulation(targets: readonly Target[]): Population {
     const names = new Set<string>();
     for (const { labels } of targets) for (const name of Object.keys(labels)) names.add(name);
     const shared = Array.from(names).filter((name) => !NOT_SHARED.has(name));
@@ -195,12 +201,10 @@ export class CauseFinder {
       ordered,
       targets.map(({ labels }) => labels),
     );
-    const leafOf = new Map(targets.map((target, leaf) => [target, leaf]));
-    const places = ranksOf(this.estate);
-    const ranks = Int32Array.from(targets, ({ id }) => places.get(id) ?? -1);
-    const population = { targets, table, leafOf, ranks };
-    this.populations.set(kind, population);
-    return population;
+    groupsOf(table);
+    const ranks = Int32Array.from(targets, ({ id }) => this.ranks.get(id) ?? -1);
+    for (let leaf = 0; leaf < ranks.length; leaf++) this.leafOfRank[ranks[leaf] ?? -1] = leaf;
+    return { targets, table, ranks };
   }
 }
 

@@ -1,5 +1,5 @@
 import { type Candidates, termsOf } from './scope-candidates.ts';
-import { type LeafTable, membersOf } from './leaf-table.ts';
+import { LEAF_DOWN, LEAF_UNKNOWN, type LeafTable, membersOf } from './leaf-table.ts';
 
 /** Leaves that are members of the same causes fail alike. */
 interface Cell {
@@ -71,6 +71,7 @@ export class Scorer {
   /** The model with one cause more. */
   with(model: PlacedModel, cause: number): PlacedModel {
     const { cells, cellOf } = gather(model);
+    const { states } = this.candidates;
     const position = model.causes.length;
     const next = cells.map((cell) => ({ ...cell }));
     const isMoved = new Uint8Array(cells.length);
@@ -118,6 +119,7 @@ export class Scorer {
   /** The model with one cause more, without its places. */
   extend(model: PlacedModel, cause: number): Model {
     const { cells, causes, cellOf } = model;
+    const { states } = this.candidates;
     const down = new Int32Array(cells.length);
     const up = new Int32Array(cells.length);
     for (const leaf of this.membersOf(cause)) {
