@@ -1,6 +1,6 @@
 import type { Incident, MethodState } from '../core/events.ts';
-import { type Estate, type Labels, type Store } from '../estate/estate.ts';
-import { toStoreId, toTargetId } from '../estate/ids.ts';
+import { scopeLabels, scopeText } from '../core/scope-labels.ts';
+import type { Estate, Store } from '../estate/estate.ts';
 import { fnv1a } from '../lib/hash.ts';
 import { makePace } from '../lib/pace.ts';
 import { OUTAGE_FAMILIES } from './catalogue.ts';
@@ -109,28 +109,9 @@ function incidentLabels({ id, severity, scope }: Incident, estate: Estate): stri
   return pairs({
     incident: id,
     severity,
-    scope: scope.map(scopeText).join(' | '),
-    chain: chainOf(scope, estate),
+    scope: scopeText(scope),
+    chain: scopeLabels(scope, estate)['chain'],
   });
-}
-
-function scopeText(scope: Labels): string {
-  return Object.entries(scope)
-    .map(([name, value]) => `${name}=${value}`)
-    .join(' & ');
-}
-
-/** The one chain that the incident is of, if it is one. */
-function chainOf(scopes: Incident['scope'], { stores, targets }: Estate): string | undefined {
-  const chains = new Set(
-    scopes.map(({ chain, store, target }) => {
-      if (chain !== undefined) return chain;
-      if (target !== undefined) return targets.get(toTargetId(target))?.labels['chain'];
-      return store === undefined ? undefined : stores.get(toStoreId(store))?.chain;
-    }),
-  );
-  const [only] = chains;
-  return chains.size === 1 ? only : undefined;
 }
 
 /** What is absent or empty is left out. */

@@ -71,18 +71,12 @@ const ANCHORS = new Set(
   Array.from(RUNBOOK.matchAll(/^#+ (.+)$/gm), ([, heading]) => anchorOf(heading ?? '')),
 );
 
-/** Of channels to people; the catalogue has them with those. */
-const OF_NOTIFICATIONS = [
-  'kassavakt_notification_oldest_pending_timestamp_seconds',
-  'kassavakt_notification_failures_total',
-];
 const KNOWN = new Set([
   ...Object.keys(PROCESS_FAMILIES),
   ...Object.keys(TARGET_FAMILIES),
   ...Object.keys(OUTAGE_FAMILIES),
   ...Object.keys(MEASUREMENTS),
   ...RECORDED.map(({ record }) => record ?? ''),
-  ...OF_NOTIFICATIONS,
   'kassavakt_probe_lateness_seconds_bucket',
   'up',
 ]);

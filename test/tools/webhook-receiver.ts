@@ -29,7 +29,7 @@ export class WebhookReceiver implements AsyncDisposable {
       });
       request.on('end', () => {
         const key = String(request.headers['idempotency-key']);
-        this.take({ key, atMs: Date.now(), body: JSON.parse(text) as Call['body'] });
+        this.take({ key, atMs: Date.now(), body: (text === '' ? {} : JSON.parse(text)) as Call['body'] });
         if (!this.isMute) response.writeHead(204).end();
       });
     });
