@@ -119,7 +119,7 @@ class EmailChannel implements Channel {
     const who = Array.from(refused, ([address, why]) => `${address}${why}`).join('; ');
     const have = settled.size - refused.size;
     const message = `${this.host} refuses recipients: ${who}; ${have} of ${settled.size} have the message; correct email.to`;
-    return { kind: 'failed', isPermanent: true, message };
+    return { kind: 'failed', isPermanent: true, message, ...(have > 0 ? { isPartly: true } : {}) };
   }
 
   private mailOf(notice: Notice, language: Language): SendMailOptions {

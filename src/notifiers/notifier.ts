@@ -15,6 +15,8 @@ export type Delivery =
       readonly isPermanent: boolean;
       /** One sentence for an operator: what failed, and what to change. No secret. */
       readonly message: string;
+      /** Some whom the channel tells have it all the same: they are told of the incident's end. */
+      readonly isPartly?: true;
       /** How long the receiver asked to be left alone. Unit: ms. */
       readonly retryAfterMs?: number;
     };
