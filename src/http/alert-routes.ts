@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Incident } from '../core/events.ts';
 import { ForeignAlerts, type HeardAlert } from '../core/foreign-alerts.ts';
 import { touchesScope } from '../core/scope-labels.ts';
+import { redact } from '../lib/redact.ts';
 import type { Estate, Labels } from '../estate/estate.ts';
 import { readAlert, WEBHOOK } from './alert-payload.ts';
 import type { AppContext } from './app-context.ts';
@@ -66,7 +67,7 @@ export function relatedAlerts({ clock, log, settings }: AppContext): RelatedAler
             { field: 'alerts' },
           );
         }
-        const { receiver, groupKey, externalURL, alerts: given } = payload.data;
+        const { receiver = '', externalURL, alerts: given } = payload.data;
         const taken = { accepted: 0, repeated: 0, own: 0, unreadable: 0 };
         for (const each of given) {
           const alert = readAlert(each, externalURL, clock.nowMs());
@@ -75,7 +76,10 @@ export function relatedAlerts({ clock, log, settings }: AppContext): RelatedAler
           else if (alerts.hear(alert, clock.nowMs())) taken.accepted++;
           else taken.repeated++;
         }
-        log.info({ event: 'alerts.heard', receiver, groupKey, ...taken }, 'alerts came from Alertmanager');
+        log.info(
+          { event: 'alerts.heard', receiver: redact(receiver), ...taken },
+          'alerts came from Alertmanager',
+        );
         exchange.response.json(taken);
       },
     }),

@@ -344,4 +344,49 @@ when(SUITE, () => {
     );
     await until(async () => (link.states()[0]?.isUp === true ? true : undefined));
   });
+
+  test('two of a cluster have every alert and each silence once', async () => {
+    const gossip = [await freePort(), await freePort()].map((port) => `127.0.0.1:${port}`);
+    const two = await Promise.all(
+      gossip.map(async (address) => {
+        const peers = gossip.filter((each) => each !== address).map((each) => `--cluster.peer=${each}`);
+        const flags = [`--cluster.listen-address=${address}`, '--cluster.settle-timeout=2s', ...peers];
+        return new Alertmanager(folder, config, await freePort(), flags);
+      }),
+    );
+    await using stack = new AsyncDisposableStack();
+    for (const each of two) stack.use(each);
+    await Promise.all(two.map((each) => each.start()));
+    const told = new Told();
+    const incident = newIncident();
+    told.incidents = [makeTold(incident)];
+    told.spans = [
+      {
+        kind: 'maintenance',
+        id: 'sundays',
+        selector: 'store=S1',
+        conditions: [{ label: 'store', values: new Set(['S1']), isNegated: false }],
+        startsAtMs: Date.now(),
+        endsAtMs: Date.now() + 60_000,
+        by: 'Ada',
+        comment: '',
+      },
+    ];
+    await told.link(links, { urls: two.map(({ url }) => url), mirrorSilences: true });
+    const found = await Promise.all(
+      two.map(async (each) => {
+        await promised(
+          () => each.alerts(`incident="${incident.id}"`),
+          ({ length }) => length === 1,
+        );
+        return promised(
+          () => each.silences(),
+          ({ length }) => length > 0,
+        );
+      }),
+    );
+    const ids = found.map((silences) => silences.map(({ id }) => id));
+    expect(ids[0]).toHaveLength(1);
+    expect(ids[1]).toEqual(ids[0]);
+  });
 });

@@ -53,14 +53,20 @@ export class Alertmanager implements AsyncDisposable {
   private readonly args: readonly string[];
   private child: ChildProcess | undefined;
 
-  constructor(folder: string, config: string, port: number) {
+  /** `cluster`: flags by which it finds others; without, it is alone. */
+  constructor(
+    folder: string,
+    config: string,
+    port: number,
+    cluster: readonly string[] = ['--cluster.listen-address='],
+  ) {
     this.url = `http://127.0.0.1:${port}`;
     this.args = [
       `--config.file=${config}`,
       `--storage.path=${join(folder, `alertmanager-${port}`)}`,
       `--web.listen-address=127.0.0.1:${port}`,
-      '--cluster.listen-address=',
       '--log.level=error',
+      ...cluster,
     ];
   }
 

@@ -4,6 +4,7 @@ import { Agent as HttpsAgent } from 'node:https';
 import axios, { type AxiosInstance, type AxiosResponse } from 'axios';
 import { z } from 'zod';
 import type { Clock } from '../../lib/clock.ts';
+import { redact } from '../../lib/redact.ts';
 import { err, ok, type Result } from '../../lib/result.ts';
 import type { PostableAlert } from './alert.ts';
 import type { Matcher } from './silence-matchers.ts';
@@ -196,7 +197,7 @@ function describeRefusal({ status, data, headers }: AxiosResponse<string>): stri
     return `refuses us with status ${status}; look at the credentials under alertmanager`;
   }
   if (status === 404) return 'has no /api/v2 there; look at the address under alertmanager.urls';
-  const remark = data.trim().replaceAll(/\s+/g, ' ').slice(0, LONGEST_REMARK);
+  const remark = redact(data.trim().replaceAll(/\s+/g, ' ').slice(0, LONGEST_REMARK));
   return `answers with status ${status}${remark === '' ? '' : `: ${remark}`}`;
 }
 
