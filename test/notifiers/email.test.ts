@@ -284,6 +284,7 @@ describe('Recipients of an e-mail', () => {
     expect(delivery).toEqual({
       kind: 'failed',
       isPermanent: true,
+      isPartly: true,
       message: `127.0.0.1:${server.port} refuses recipients: b@example.test (550 5.1.1); d@example.test (550); 2 of 4 have the message; correct email.to`,
     });
     expect(server.mails.map((mail) => mail.to)).toEqual([['a@example.test'], ['c@example.test']]);

@@ -1,17 +1,16 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Notice } from '../../src/core/notification.ts';
-import type { Channel, NotifierContext } from '../../src/notifiers/notifier.ts';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { describe, expect, test } from '@jest/globals';
 import { parseSecrets, signatureHeaders } from '../../src/notifiers/webhook/webhook-signature.ts';
 import { webhookNotifier } from '../../src/notifiers/webhook.ts';
 import { makeAuthority } from '../tools/certificates.ts';
 import { FakeClock } from '../tools/fake-clock.ts';
 import { always, type Received, startHttpReceiver } from './http-receiver.ts';
-import { contextFor, digestOf, noticeOf, OPENED_MS, TEST_NOTICE } from './notices.ts';
+import { noticeOf, TEST_NOTICE } from './notices.ts';
 import { describeNotifier, SECRET, send } from './notifier.contract.ts';
+import { useWebhooks } from './webhook-fixture.ts';
 
 describe('The webhook notifier', () => {
   describeNotifier(webhookNotifier, {
@@ -41,36 +40,7 @@ describe('The webhook notifier', () => {
   });
 });
 
-let folder = '';
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'kassavakt-webhook-'));
-});
-afterAll(() => rmSync(folder, { recursive: true }));
-
-function write(name: string, content: string): string {
-  writeFileSync(join(folder, name), content);
-  return name;
-}
-
-function open(options: object, changes: Partial<NotifierContext> = {}): Promise<Channel> {
-  return webhookNotifier.open(webhookNotifier.options.parse(options), contextFor(folder, changes));
-}
-
-/** What a receiver gets of `notice`. */
-async function receive(
-  options: object,
-  notice: Notice,
-  changes: Partial<NotifierContext> = {},
-  path = '',
-): Promise<Received> {
-  await using receiver = await startHttpReceiver();
-  await using channel = await open({ url: `${receiver.url}${path}`, ...options }, changes);
-  expect(await send(channel, notice)).toEqual({ kind: 'delivered' });
-  const [received, ...more] = receiver.received;
-  expect(more).toEqual([]);
-  if (received === undefined) throw new Error('nothing came');
-  return received;
-}
+const { write, open, receive } = useWebhooks();
 
 /** A receiver's own check, written from the specification of Standard Webhooks 1.0. */
 function verifyStandardWebhook(secret: string, { headers, body }: Received, nowMs: number): boolean {
@@ -158,249 +128,6 @@ describe('A webhook’s signature', () => {
   });
 });
 
-describe('A webhook’s body', () => {
-  test('is our JSON, in the channel’s language', async () => {
-    const { headers, body, method } = await receive({}, noticeOf('opened'), { language: 'sv' });
-    expect(method).toBe('POST');
-    expect(headers['content-type']).toBe('application/json');
-    expect(JSON.parse(body)).toEqual({
-      version: 1,
-      type: 'kassavakt.opened',
-      key: 'lqg1x0-1a2b3c/opened/17/ops',
-      change: 'opened',
-      timestamp: '2023-12-22T13:09:00.000Z',
-      channel: 'ops',
-      language: 'sv',
-      title: 'Kunder kan inte betala med kort hos Solhaga, 22 butiker',
-      summary:
-        'Kunder kan inte betala med kort hos Solhaga. 22 butiker är drabbade. Alla 180 kortterminaler är nere. Det började fredag 22 december kl. 14:04 CET. Vanligaste orsak: de svarar inte på anslutningsförsök.',
-      severity: 'critical',
-      links: { monitor: 'https://kassavakt.example.test/' },
-      incident: {
-        id: 'lqg1x0-1a2b3c',
-        scope: [{ chain: 'Solhaga' }],
-        title: 'All 180 card terminals of Solhaga are down, 22 stores',
-        severity: 'critical',
-        state: 'open',
-        openedAt: '2023-12-22T13:04:00.000Z',
-        targetsDown: 180,
-        targetsInScope: 180,
-        kinds: ['terminal'],
-        storesAffected: 22,
-        reason: 'connect-timeout',
-        confidence: 0.99,
-        evidence: 'mostly they do not answer connection attempts; customers cannot pay by card.',
-        methodsLost: ['card'],
-        chain: 'Solhaga',
-        url: 'https://kassavakt.example.test/api/v1/incidents/lqg1x0-1a2b3c',
-      },
-    });
-  });
-
-  test('has the end, the place and who has taken it on', async () => {
-    const changes = {
-      acknowledgement: {
-        by: 'Anna',
-        comment: 'på väg',
-        atMs: OPENED_MS,
-        expiresAtMs: OPENED_MS,
-        sticky: false,
-      },
-    };
-    const place = { store: 'S003', storeName: 'Solhaga Karlstad', region: 'Värmland' };
-    const { body } = await receive({}, noticeOf('resolved', changes, place));
-    expect(JSON.parse(body)).toMatchObject({
-      incident: {
-        state: 'resolved',
-        resolvedAt: '2023-12-22T13:09:00.000Z',
-        ...place,
-        acknowledgement: { by: 'Anna', comment: 'på väg', at: '2023-12-22T13:04:00.000Z', sticky: false },
-      },
-    });
-  });
-
-  test('of a digest has all incidents up to a hundred, and says how many there are', async () => {
-    const { body } = await receive({}, digestOf(130));
-    const read = JSON.parse(body);
-    expect(read).toMatchObject({
-      change: 'digest',
-      incidentsInAll: 130,
-      title: '130 incidents have changed, 130 critical',
-    });
-    expect(read.incidents).toHaveLength(100);
-    expect(read.incident).toBeUndefined();
-  });
-
-  test('of a test is about no incident', async () => {
-    const read = JSON.parse((await receive({}, TEST_NOTICE)).body);
-    expect(read).toMatchObject({ change: 'test', title: 'Test message from Kassavakt' });
-    expect(Object.keys(read)).not.toContain('incident');
-  });
-});
-
-describe('A webhook’s template', () => {
-  test('fills in JSON so that it stays JSON, whatever names hold', async () => {
-    const template =
-      '{"from":"Kassavakt","text":"{{ title }}","where":["{{incident.storeName}}"],"n":{"a":{"b":1}}}';
-    const storeName = 'Kött & "Bröd" \\ {{ title }}\n2';
-    const { body, headers } = await receive({ template }, noticeOf('opened', {}, { store: 'S1', storeName }));
-    expect(headers['content-type']).toBe('application/json');
-    expect(JSON.parse(body)).toEqual({
-      from: 'Kassavakt',
-      text: 'Customers cannot pay by card at Solhaga, 22 stores',
-      where: [storeName],
-      n: { a: { b: 1 } },
-    });
-  });
-
-  test('fills in a form, as gateways of text messages take it', async () => {
-    const options = {
-      template: 'from=Kassavakt&to=%2B46700000000&message={{ title }}',
-      content_type: 'application/x-www-form-urlencoded',
-      basic_auth: { username: 'u1', password_file: write('password', 'p&1\n') },
-      method: 'PUT',
-    };
-    const { body, headers, method } = await receive(options, noticeOf('opened'), { language: 'nb' });
-    expect(method).toBe('PUT');
-    expect(Object.fromEntries(new URLSearchParams(body))).toEqual({
-      from: 'Kassavakt',
-      to: '+46700000000',
-      message: 'Kunder kan ikke betale med kort hos Solhaga, 22 butikker',
-    });
-    expect(headers.authorization).toBe(`Basic ${Buffer.from('u1:p&1').toString('base64')}`);
-  });
-
-  test.each([
-    { type: 'text/plain; charset=utf-8', says: `A & B's <shop>` },
-    { type: 'application/xml', says: 'A &#38; B&#39;s &#60;shop&#62;' },
-    { type: 'application/activity+json', says: `A & B's <shop>` },
-  ])('escapes for $type', async ({ type, says }) => {
-    const isJson = type.includes('json');
-    const template = isJson ? '"{{ incident.storeName }}"' : '{{ incident.storeName }}';
-    const place = { store: 'S1', storeName: `A & B's <shop>` };
-    const options = { template_file: write('template', template), content_type: type };
-    const { body } = await receive(options, noticeOf('opened', {}, place));
-    expect(isJson ? JSON.parse(body) : body).toBe(says);
-  });
-
-  test('is empty where there is no incident to tell of', async () => {
-    const template =
-      '"{{incident.id}}{{incident.targetsDown}}{{incident.openedAt}}{{severity}}|{{changeText}}"';
-    expect(JSON.parse((await receive({ template }, TEST_NOTICE)).body)).toBe('|Test');
-    expect(JSON.parse((await receive({ template }, digestOf(2))).body)).toBe('critical|Several');
-  });
-
-  test.each([
-    {
-      template: '{"a": "{{ titel }}"}',
-      says: /template: {{ titel }} names no field; the fields are key, .*title/,
-    },
-    { template: '{"a": "{{ title }"}', says: /template: a {{ is not closed/ },
-    {
-      template: '{"a": {{ incident.targetsDown }}}',
-      says: /template does not come to JSON: put every {{ field }}/,
-    },
-  ])('is refused with what to change: $template', async ({ template, says }) => {
-    await expect(open({ url: 'http://127.0.0.1:9', template })).rejects.toThrow(says);
-  });
-});
-
-describe('A webhook’s preset', () => {
-  const evil = '<!channel> *A* & [B](http://evil.test) `c`';
-  const bad = noticeOf('opened', { scope: [{ store: 'S1' }] }, { store: 'S1', storeName: evil });
-
-  test('slack: blocks within its limits in which names mean nothing', async () => {
-    const read = JSON.parse((await receive({ preset: 'slack' }, bad)).body);
-    expect(read.text).toBe(
-      ':red_circle: Customers cannot pay by card in &lt;!channel&gt; *A* &amp; [B](http://evil.test) `c`, 22 stores',
-    );
-    const [header, section, facts, context] = read.blocks;
-    expect(header).toMatchObject({ type: 'header', text: { type: 'plain_text' } });
-    expect(section).toMatchObject({ type: 'section', text: { type: 'plain_text' } });
-    expect(facts.fields.length).toBeLessThanOrEqual(10);
-    expect(facts.fields[0]).toEqual({ type: 'plain_text', text: 'Severity: Critical', emoji: false });
-    expect(context.elements[0]).toEqual({
-      type: 'mrkdwn',
-      text: '<https://kassavakt.example.test/|Open the monitor>',
-    });
-    const long = noticeOf(
-      'opened',
-      { scope: [{ store: 'S1' }] },
-      { store: 'S1', storeName: 'å'.repeat(9_000) },
-    );
-    for (const block of JSON.parse((await receive({ preset: 'slack' }, long)).body).blocks) {
-      const limit = block.type === 'header' ? 150 : 3_000;
-      expect(block.text?.text.length ?? 1).toBeLessThanOrEqual(limit);
-      expect(block.text?.text.length ?? 1).toBeGreaterThan(0);
-    }
-  });
-
-  test('teams: an adaptive card in the envelope of a workflow', async () => {
-    const read = JSON.parse((await receive({ preset: 'teams' }, bad, { language: 'sv' })).body);
-    expect(read).toMatchObject({
-      type: 'message',
-      attachments: [
-        {
-          contentType: 'application/vnd.microsoft.card.adaptive',
-          content: {
-            type: 'AdaptiveCard',
-            version: '1.4',
-            lang: 'sv',
-            actions: [
-              {
-                type: 'Action.OpenUrl',
-                title: 'Öppna övervakningen',
-                url: 'https://kassavakt.example.test/',
-              },
-            ],
-          },
-        },
-      ],
-    });
-    const { body } = read.attachments[0].content;
-    // Only TextBlock reads Markdown.
-    expect(new Set(body.map(({ type }: { type: string }) => type))).toEqual(new Set(['RichTextBlock']));
-    expect(body[0].inlines[0]).toMatchObject({ type: 'TextRun', color: 'Attention' });
-    const [many] = JSON.parse((await receive({ preset: 'teams' }, digestOf(500))).body).attachments;
-    expect(JSON.stringify(many).length).toBeLessThan(28 * 1_024);
-    expect(JSON.stringify(many)).toContain('and 480 more');
-  });
-
-  test('mattermost: an attachment in which Markdown loses its meaning', async () => {
-    const [attachment] = JSON.parse((await receive({ preset: 'mattermost' }, bad)).body).attachments;
-    expect(attachment).toMatchObject({ color: '#B3261E', title_link: 'https://kassavakt.example.test/' });
-    const where = attachment.fields.find(({ title }: { title: string }) => title === 'Where');
-    expect(where.value).toBe('In \\<\\!channel\\> \\*A\\* & \\[B\\](http://evil.test) \\`c\\`');
-  });
-
-  test('ntfy: JSON to the root of the server, with the topic of the address', async () => {
-    const { path, body } = await receive({ preset: 'ntfy' }, noticeOf('opened'), {}, '/push/kassavakt-9f2');
-    expect(path).toBe('/push/');
-    expect(JSON.parse(body)).toEqual({
-      topic: 'kassavakt-9f2',
-      title: 'Customers cannot pay by card at Solhaga, 22 stores',
-      message:
-        '22 stores are affected. All 180 card terminals are down. It began on Friday 22 December at 14:04 CET. Most common cause: they do not answer connection attempts.',
-      priority: 5,
-      tags: ['rotating_light'],
-      click: 'https://kassavakt.example.test/',
-    });
-    const over = JSON.parse((await receive({ preset: 'ntfy' }, noticeOf('resolved'), {}, '/t')).body);
-    expect(over).toMatchObject({ topic: 't', priority: 3, tags: ['white_check_mark'] });
-  });
-
-  test('ntfy needs a topic in its address', async () => {
-    await expect(open({ preset: 'ntfy', url: 'https://ntfy.example.test/' })).rejects.toThrow(
-      'channel ops: the address of preset ntfy ends with its topic, as in https://ntfy.sh/TOPIC',
-    );
-  });
-
-  test.each(['slack', 'teams', 'mattermost', 'ntfy'])('%s tells a test and a digest, too', async (preset) => {
-    expect((await receive({ preset }, TEST_NOTICE, {}, '/topic')).body).toContain('this is a test');
-    expect((await receive({ preset }, digestOf(3), {}, '/topic')).body).toContain('3 incidents have changed');
-  });
-});
-
 describe('A webhook’s receiver', () => {
   test.each([
     { status: 200, kind: 'delivered' },
@@ -473,6 +200,37 @@ describe('A webhook’s receiver', () => {
         headers: { 'x-source': 'kassavakt', authorization: 'Bearer abc', 'user-agent': 'kassavakt' },
       },
     ]);
+  });
+
+  test('is reached through the proxy of the environment, which reads nothing of the message', async () => {
+    const authority = await makeAuthority();
+    await using receiver = await startHttpReceiver(
+      undefined,
+      await authority.issue({ dns: ['receiver.test'] }),
+    );
+    const { port } = new URL(receiver.url);
+    const asked: string[] = [];
+    const proxy = createServer().on('connect', ({ url = '' }, near) => {
+      asked.push(url);
+      const far = connect(Number(port), '127.0.0.1', () => near.write('HTTP/1.1 200 OK\r\n\r\n'));
+      near.on('error', () => far.destroy()).pipe(far);
+      far.on('error', () => near.destroy()).pipe(near);
+    });
+    proxy.listen(0, '127.0.0.1');
+    await once(proxy, 'listening');
+    const before = process.env['HTTPS_PROXY'];
+    process.env['HTTPS_PROXY'] = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+    try {
+      const ca_file = write('proxied.pem', authority.cert);
+      await using channel = await open({ url: `https://receiver.test:${port}/hook`, ca_file });
+      expect(await send(channel, noticeOf('opened'))).toEqual({ kind: 'delivered' });
+      expect(asked).toEqual([`receiver.test:${port}`]);
+      expect(receiver.received).toMatchObject([{ path: '/hook' }]);
+    } finally {
+      if (before === undefined) delete process.env['HTTPS_PROXY'];
+      else process.env['HTTPS_PROXY'] = before;
+      proxy.close();
+    }
   });
 
   test('is trusted over TLS by its authority alone, and a certificate that is not may be mended', async () => {
