@@ -16,7 +16,14 @@ test('the packed package has compiled JavaScript and no tests, and runs the demo
   const { stdout } = await run('find', ['package', '-type', 'f'], { cwd: folder.path });
   const files = stdout.trim().split('\n');
   expect(files).toEqual(
-    expect.arrayContaining(['package/README.md', 'package/dist/main.js', 'package/bin/kassavakt.js']),
+    expect.arrayContaining([
+      'package/README.md',
+      'package/dist/main.js',
+      'package/bin/kassavakt.js',
+      'package/config/prometheus/prometheus.yml',
+      'package/config/prometheus/rules/alerts.yml',
+      'package/docs/runbook.md',
+    ]),
   );
   expect(files.filter((file) => /\.ts$|\/test\/|\/bench\//.test(file))).toEqual([]);
 
