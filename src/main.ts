@@ -6,8 +6,10 @@ import { addCheck } from './cli/check.ts';
 import { type CliContext, type ExitCode, UsageError } from './cli/context.ts';
 import { addDemo } from './cli/demo.ts';
 import { addExplain } from './cli/explain.ts';
+import { addImport } from './cli/import.ts';
 import { addJournal } from './cli/journal.ts';
 import { addMaintenance } from './cli/maintenance.ts';
+import { addNotify } from './cli/notify.ts';
 import { addReplay } from './cli/replay.ts';
 import { addReport } from './cli/report.ts';
 import { addServe } from './cli/serve.ts';
@@ -19,6 +21,7 @@ import { addWatch } from './cli/watch.ts';
 import { addWhy } from './cli/why.ts';
 import { systemClock } from './lib/clock.ts';
 import { monitorStarter } from './monitor.ts';
+import { notifiers } from './notifiers/registry.ts';
 import { probers } from './probes/registry.ts';
 import { loadSettings } from './settings/load-settings.ts';
 
@@ -36,7 +39,14 @@ const log = pino({
   level: logLevel(),
   timestamp: pino.stdTimeFunctions.isoTime,
 });
-const start = monitorStarter({ version, probers, loadSettings, clock: systemClock, env: process.env });
+const start = monitorStarter({
+  version,
+  probers,
+  notifiers,
+  loadSettings,
+  clock: systemClock,
+  env: process.env,
+});
 
 const program = new Command('kassavakt')
   .description("Watches a retail chain's ways of being paid.")
@@ -47,8 +57,9 @@ const program = new Command('kassavakt')
 addServe(program, cli, start, log);
 addDemo(program, cli, start);
 addSimulate(program, cli);
-addCheck(program, cli, probers, loadSettings);
-addValidate(program, cli, probers);
+addCheck(program, cli, probers, (file, kinds, env) => loadSettings(file, kinds, env, notifiers));
+addValidate(program, cli, probers, notifiers);
+addImport(program, cli, probers);
 addWatch(program, cli);
 addStatus(program, cli);
 addAck(program, cli);
@@ -58,7 +69,8 @@ addReport(program, cli);
 addWhy(program, cli);
 addExplain(program, cli);
 addJournal(program, cli);
-addReplay(program, cli, probers);
+addReplay(program, cli, probers, notifiers);
+addNotify(program, cli, { probers, notifiers });
 
 try {
   await program.parseAsync();

@@ -1,51 +1,45 @@
 import { availableParallelism } from 'node:os';
-import { resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { schedule } from 'node-cron';
 import type { Logger } from 'pino';
-import { type Monitor, type MonitorOptions, type StartMonitor, UsageError } from './cli/context.ts';
+import type { Monitor, StartMonitor } from './cli/context.ts';
 import { Board } from './core/board.ts';
 import { TargetColumns } from './core/columns.ts';
-import type { EventDraft, JournalEvent } from './core/events.ts';
-import { restoreHealth } from './core/health.ts';
+import type { JournalEvent } from './core/events.ts';
 import type { Outlook } from './core/outlook.ts';
 import { childrenOf } from './estate/dependencies.ts';
 import type { StoreId } from './estate/ids.ts';
 import { CalmMode } from './engine/calm-mode.ts';
-import type { Outages } from './core/outages.ts';
 import { Ledger } from './engine/ledger.ts';
 import { MaintenanceCalendar } from './engine/maintenance-calendar.ts';
 import { OutageCheckpoints, resumeOutages } from './engine/outage-checkpoint.ts';
 import { readMaxOpenFiles, resolveLimits } from './engine/limits.ts';
-import { EnginePool, GONE, type Restore } from './engine/pool.ts';
+import { EnginePool } from './engine/pool.ts';
 import { FeedHub } from './feed/hub.ts';
-import { makeSnapshot } from './feed/snapshot.ts';
+import { makeSnapshot, openIncidents } from './feed/snapshot.ts';
 import { attachSocketFeed } from './feed/socket-feed.ts';
 import { makeSseHandler } from './feed/sse.ts';
 import { createApp } from './http/app.ts';
 import { listen, makeServer, urlOf } from './http/listening-server.ts';
-import type { Readiness, ReloadSummary } from './http/app-context.ts';
+import type { Readiness } from './http/app-context.ts';
 import { makeAuthenticator } from './http/auth.ts';
-import { JournalUnavailable } from './journal/journal.ts';
-import { loadOutlook, noteOutlook, outlookInForce } from './journal/outlook-codec.ts';
+import { loadOutlook, outlookInForce } from './journal/outlook-codec.ts';
 import { openJournal } from './journal/open-journal.ts';
-import type { SqliteJournal } from './journal/sqlite-journal.ts';
-import type { Clock } from './lib/clock.ts';
 import { err, ok, type Result } from './lib/result.ts';
 import { makeOutageFacts } from './metrics/outage-facts.ts';
 import { startProcessMetrics } from './metrics/process-metrics.ts';
-import { type Prober, ProberUnavailable } from './probes/probe.ts';
-import { isLoopback, parseListen } from './settings/listen.ts';
-import type { loadSettings } from './settings/load-settings.ts';
+import { AlertmanagerAlerts } from './monitor-alertmanager.ts';
+import { chooseDataDir, loadMonitorSettings, type SettingsSources } from './monitor-settings.ts';
+import { ProberUnavailable } from './probes/probe.ts';
+import { NotifierUnavailable } from './notifiers/notifier.ts';
+import { Notifying } from './notifying.ts';
+import { serialised } from './serialised.ts';
 import { formatProblem, type Limits, type Settings, type SettingsProblem } from './settings/settings.ts';
+import { configInForce, endWhatIsGone, endWhatNobodyHolds, keepOutlook, restoreFrom } from './take-over.ts';
 
 /** What the monitor takes from its surroundings. */
-export interface MonitorDependencies {
+export interface MonitorDependencies extends SettingsSources {
   readonly version: string;
-  readonly probers: ReadonlyMap<string, Prober>;
-  readonly loadSettings: typeof loadSettings;
-  readonly clock: Clock;
-  readonly env: Readonly<Record<string, string | undefined>>;
 }
 
 /** What a probing thread runs: the sources as they are, or the same file compiled. */
@@ -64,10 +58,11 @@ const NOTE_HEAD_AT = '0 * * * *';
  */
 export function monitorStarter(dependencies: MonitorDependencies): StartMonitor {
   return async (options, log) => {
-    const load = () => loadWith(dependencies, options);
+    await using stack = new AsyncDisposableStack();
+    const dataDir = stack.use(await chooseDataDir(options));
+    const load = () => loadMonitorSettings(dependencies, options, dataDir.path, log);
     const loaded = await load();
     if (!loaded.ok) return loaded;
-    await using stack = new AsyncDisposableStack();
     const monitor = await assemble(stack, dependencies, loaded.value, load, log);
     const owned = stack.move();
     return ok({ ...monitor, [Symbol.asyncDispose]: () => owned.disposeAsync() });
@@ -76,26 +71,6 @@ export function monitorStarter(dependencies: MonitorDependencies): StartMonitor 
 
 type Load = () => Promise<Result<Settings, readonly SettingsProblem[]>>;
 
-async function loadWith(
-  { loadSettings, probers, env }: MonitorDependencies,
-  { config, listen, data }: MonitorOptions,
-): ReturnType<Load> {
-  const loaded = await loadSettings(config, probers, env);
-  if (!loaded.ok) return loaded;
-  const settings = loaded.value;
-  const dataDir = data === undefined ? settings.dataDir : resolve(data);
-  if (listen === undefined) return ok({ ...settings, dataDir });
-  const address = parseListen(listen);
-  if (!address.ok) throw new UsageError(`--listen: ${address.error}`);
-  if (!isLoopback(address.value.host) && settings.tokens.length === 0) {
-    const message =
-      `--listen: ${listen} can be reached from other machines, and no token is configured; ` +
-      'add auth.tokens to the configuration or listen on 127.0.0.1';
-    return err([{ file: settings.file, line: 1, column: 1, path: 'auth.tokens', message }]);
-  }
-  return ok({ ...settings, dataDir, listen: address.value });
-}
-
 async function assemble(
   stack: AsyncDisposableStack,
   dependencies: MonitorDependencies,
@@ -103,9 +78,10 @@ async function assemble(
   load: Load,
   log: Logger,
 ): Promise<Omit<Monitor, typeof Symbol.asyncDispose>> {
-  const { clock, probers, version } = dependencies;
+  const { clock, probers, notifiers, version } = dependencies;
   let settings = first;
   const server = stack.use(makeServer());
+  const listenUrl = (): string => urlOf(server, settings.listen.host);
   const journal = stack.use(
     await openJournal(settings.dataDir, clock, (kept, error) =>
       log.error(
@@ -157,11 +133,28 @@ async function assemble(
       isJournalWritable: () => ledger.unwritable === undefined,
       pendingEvents: () => ledger.pendingEvents,
       feedClients: () => hub.clientCount,
+      isCalm: () => calm.untilMs !== undefined,
+      alertmanagers: () => alertmanager.states(),
+      alertmanagerAlerts: () => alertmanager.firing,
+      notificationBacklogs: () => notifying.backlogs(),
     },
     { version, node: process.versions.node },
     clock,
   );
   stack.use(metrics);
+  const notifying = stack.use(
+    new Notifying({
+      dataDir: settings.dataDir,
+      journal,
+      board,
+      notifiers,
+      metrics: metrics.notifications,
+      url: () => urlOf(server, settings.listen.host),
+      clock,
+      log,
+    }),
+  );
+  listeners.add((events) => notifying.announced(events));
   const engine = new EnginePool(columns, {
     file: ENGINE_FILE,
     threads: settings.limits.threads ?? Math.max(1, availableParallelism() - 1),
@@ -197,12 +190,16 @@ async function assemble(
     board,
     estate: () => settings.estate,
     methodsNow: (store: StoreId) => outages.methodsOf(store),
+    incidentsNow: () => outages.incidents(),
     subscribe: (listener: (events: readonly JournalEvent[]) => void) => {
       listeners.add(listener);
       return { [Symbol.dispose]: () => listeners.delete(listener) };
     },
   };
   const hub = stack.use(new FeedHub(source, clock));
+  const alertmanager = stack.use(
+    new AlertmanagerAlerts(source, { outages, settings: () => settings, listenUrl }, clock, log),
+  );
   const authenticator = makeAuthenticator(() => settings.tokens, clock);
 
   const watch = () => {
@@ -210,7 +207,7 @@ async function assemble(
     return engine.watch(settings, boundsOf(settings, log), restoreFrom(board));
   };
   const reload = serialised(async () => {
-    const loaded = await openAnew(load, engine);
+    const loaded = await openAnew(load, engine, notifying);
     metrics.recordReload(loaded.ok);
     if (!loaded.ok) {
       const problems = loaded.error.map(formatProblem);
@@ -229,6 +226,7 @@ async function assemble(
     }
     settings = { ...loaded.value, listen, dataDir };
     calendar.setPlans(settings.maintenance);
+    await alertmanager.configure();
     const hash = await keepOutlook(journal, outlook(), log);
     const summary = watch();
     ledger.record(configInForce('The configuration was reloaded', settings, summary, hash, clock));
@@ -249,21 +247,25 @@ async function assemble(
     clock,
     log,
     stores: () => makeSnapshot(source, {}, clock.nowMs()).stores,
+    openIncidents: () => openIncidents(source),
     streamEvents: makeSseHandler(hub, clock),
     probe: (module, request, signal) => engine.probeOnce(module, request, signal),
     reload,
     readiness: () => readinessOf(ledger),
     calm,
+    notifications: notifying,
     acts: {
       record: (draft) => ledger.recordAct(draft),
       why: (target) => outages.whyHeld(target),
       quiet: outages.quiet,
-      methodState: (store, method) => outages.methodState(store, method),
+      comingMaintenances: () => calendar.coming(),
+      methodState: (store, method) => outages.methodsOf(store).get(method)?.state ?? 'unknown',
     },
   });
   server.on('request', app);
   stack.use(attachSocketFeed(server, hub, authenticator.admit));
   await listen(server, settings.listen);
+  await notifying.use(settings);
 
   for (const draft of owed) ledger.recordOwed(draft);
   if (hash !== outlookInForce(heads)) {
@@ -279,13 +281,14 @@ async function assemble(
   for (const head of heads) endWhatIsGone(head, settings, ledger, clock);
   endWhatNobodyHolds(board, outages, ledger, clock);
   metrics.recordReload(true);
+  await alertmanager.configure();
   const noteHead = schedule(NOTE_HEAD_AT, () => {
     log.info({ event: 'journal.head', ...journal.head() }, 'head of the journal');
   });
   stack.defer(() => noteHead.destroy());
   // The first to be disposed of: a reload under way would go on writing to what is gone.
   stack.use(reload);
-  return { url: urlOf(server, settings.listen.host), reload };
+  return { url: listenUrl(), reload };
 }
 
 /** The bounds in force; tells when the system allows less than the estate may need. */
@@ -295,98 +298,19 @@ function boundsOf(settings: Settings, log: Logger): Limits {
   return limits;
 }
 
-/** The hash by which the journal keeps `outlook`; undefined when it cannot at present: a replay then needs a configuration. */
-async function keepOutlook(
-  journal: SqliteJournal,
-  outlook: Outlook,
-  log: Logger,
-): Promise<string | undefined> {
-  try {
-    return await noteOutlook(journal, outlook);
-  } catch (error) {
-    if (!(error instanceof JournalUnavailable)) throw error;
-    log.warn({ event: 'journal.outlook-not-kept', err: error }, 'the journal cannot keep the configuration');
-    return undefined;
-  }
-}
-
-/** What is watched from here on. */
-function configInForce(
-  what: string,
-  { estate: { targets, stores } }: Settings,
-  { added, removed, changed }: ReloadSummary,
-  hash: string | undefined,
-  clock: Clock,
-): EventDraft {
-  return {
-    atMs: clock.nowMs(),
-    kind: 'config-reloaded',
-    message: `${what}: ${targets.size} targets in ${stores.size} stores.`,
-    targetsAdded: added,
-    targetsRemoved: removed,
-    targetsChanged: changed,
-    ...(hash === undefined ? {} : { outlook: hash }),
-  };
-}
-
-/** A target starts in the state last announced of it. */
-function restoreFrom(board: Board): Restore {
-  return (target) => {
-    const status = board.lastStatusOf(target);
-    return status && { health: restoreHealth(status.state, status.reason), sinceMs: status.sinceMs };
-  };
-}
-
-/** What was not up when we stopped and is no longer in the configuration must not stay open for ever. */
-function endWhatIsGone(head: JournalEvent, { estate }: Settings, ledger: Ledger, clock: Clock): void {
-  if (head.kind !== 'target-state-changed' || head.to === 'unknown' || estate.targets.has(head.target))
-    return;
-  const { seq: _seq, reason: _reason, ...rest } = head;
-  const nowMs = clock.nowMs();
-  ledger.record({ ...rest, from: head.to, to: 'unknown', atMs: nowMs, sinceMs: nowMs, message: GONE });
-}
-
-/** Incidents of a version before this one, or of a checkpoint that was lost: what is still down opens anew. */
-function endWhatNobodyHolds(board: Board, outages: Outages, ledger: Ledger, clock: Clock): void {
-  const held = new Set(outages.incidents().map(({ id }) => id));
-  const nowMs = clock.nowMs();
-  for (const incident of board.openIncidents()) {
-    if (held.has(incident.id)) continue;
-    ledger.recordOwed({
-      atMs: nowMs,
-      kind: 'incident-resolved',
-      incident: { ...incident, state: 'resolved', resolvedAtMs: nowMs, targetsDown: 0 },
-    });
-  }
-}
-
-async function openAnew(load: Load, engine: EnginePool): ReturnType<Load> {
+async function openAnew(load: Load, engine: EnginePool, notifying: Notifying): ReturnType<Load> {
   const loaded = await load();
   if (!loaded.ok) return loaded;
   try {
     await engine.open(loaded.value);
+    await notifying.use(loaded.value);
     return loaded;
   } catch (error) {
-    if (!(error instanceof ProberUnavailable)) throw error;
-    return err([{ file: loaded.value.file, line: 1, column: 1, path: 'modules', message: error.message }]);
+    const isProber = error instanceof ProberUnavailable;
+    if (!isProber && !(error instanceof NotifierUnavailable)) throw error;
+    const path = isProber ? 'modules' : 'notifications';
+    return err([{ file: loaded.value.file, line: 1, column: 1, path, message: error.message }]);
   }
-}
-
-/** One at a time, in the order asked. Disposing it waits for those under way; later ones are refused. */
-function serialised<Value>(run: () => Promise<Value>): (() => Promise<Value>) & AsyncDisposable {
-  let last: Promise<unknown> = Promise.resolve();
-  let isOver = false;
-  const ask = (): Promise<Value> => {
-    if (isOver) return Promise.reject(new Error('the monitor is stopping'));
-    const mine = last.then(run);
-    last = mine.catch(() => undefined);
-    return mine;
-  };
-  const end = async (): Promise<void> => {
-    isOver = true;
-    await last;
-  };
-  return Object.assign(ask, { [Symbol.asyncDispose]: end });
 }
 
 function readinessOf(ledger: Ledger): Readiness {

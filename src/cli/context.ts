@@ -34,8 +34,12 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
+/** One of `config` and `blackboxConfig` at least is given. */
 export interface MonitorOptions {
-  readonly config: string;
+  /** Absent: no estate, and settings by default. */
+  readonly config?: string;
+  /** A configuration of blackbox_exporter, whose modules `/probe` takes. */
+  readonly blackboxConfig?: string;
   /** `host:port` instead of the configuration's. */
   readonly listen?: string;
   /** Folder instead of the configuration's. */

@@ -5,6 +5,7 @@ import { replay } from '../core/replay.ts';
 import { JournalDamaged, JournalUnavailable } from '../journal/journal.ts';
 import { JournalReader } from '../journal/journal-reader.ts';
 import { decodeOutlook } from '../journal/outlook-codec.ts';
+import type { Notifier } from '../notifiers/notifier.ts';
 import type { Prober } from '../probes/probe.ts';
 import { loadSettings } from '../settings/load-settings.ts';
 import { formatProblem } from '../settings/settings.ts';
@@ -21,7 +22,12 @@ interface ReplayOptions {
 }
 
 /** `kassavakt replay`: whether what a journal says was told follows from what it says happened. */
-export function addReplay(program: Command, cli: CliContext, probers: ReadonlyMap<string, Prober>): void {
+export function addReplay(
+  program: Command,
+  cli: CliContext,
+  probers: ReadonlyMap<string, Prober>,
+  notifiers: ReadonlyMap<string, Notifier>,
+): void {
   program
     .command('replay')
     .description(
@@ -32,17 +38,18 @@ export function addReplay(program: Command, cli: CliContext, probers: ReadonlyMa
     .option('--until <time>', 'as of then, as in 2026-12-24T15:00:00Z (default: its end)', parseTime)
     .option('--config <file>', 'show what would have been announced under this configuration instead')
     .option('--json', 'print one JSON object')
-    .action((options: ReplayOptions) => cli.finish(() => runReplay(options, cli, probers)));
+    .action((options: ReplayOptions) => cli.finish(() => runReplay(options, cli, probers, notifiers)));
 }
 
 async function runReplay(
   { journal: path, until, config, json }: ReplayOptions,
   cli: CliContext,
   probers: ReadonlyMap<string, Prober>,
+  notifiers: ReadonlyMap<string, Notifier>,
 ): Promise<ExitCode> {
   let instead: Outlook | undefined;
   if (config !== undefined) {
-    const loaded = await loadSettings(config, probers, cli.env);
+    const loaded = await loadSettings(config, probers, cli.env, notifiers);
     if (!loaded.ok) {
       for (const problem of loaded.error) cli.complain(formatProblem(problem));
       return 2;

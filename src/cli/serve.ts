@@ -2,30 +2,38 @@ import { once } from 'node:events';
 import type { Command } from 'commander';
 import type { Logger } from 'pino';
 import { formatProblem } from '../settings/settings.ts';
-import type { CliContext, ExitCode, Monitor, StartMonitor } from './context.ts';
-
-interface ServeOptions {
-  readonly config: string;
-  readonly listen?: string;
-  readonly data?: string;
-}
+import {
+  type CliContext,
+  type ExitCode,
+  type Monitor,
+  type MonitorOptions,
+  type StartMonitor,
+  UsageError,
+} from './context.ts';
 
 export function addServe(program: Command, cli: CliContext, start: StartMonitor, log: Logger): void {
   program
     .command('serve')
     .description('run the monitor')
-    .requiredOption('--config <file>', 'the configuration (YAML)')
+    .option('--config <file>', 'the configuration (YAML)')
+    .option(
+      '--blackbox-config <file>',
+      'a configuration of blackbox_exporter: /probe takes its modules. Without --config nothing else is done',
+    )
     .option('--listen <host:port>', "where to answer, instead of the configuration's listen")
     .option('--data <dir>', "where the journal is kept, instead of the configuration's data_dir")
-    .action((options: ServeOptions) => cli.finish(() => runServe(options, cli, start, log)));
+    .action((options: MonitorOptions) => cli.finish(() => runServe(options, cli, start, log)));
 }
 
 async function runServe(
-  options: ServeOptions,
+  options: MonitorOptions,
   cli: CliContext,
   start: StartMonitor,
   log: Logger,
 ): Promise<ExitCode> {
+  if (options.config === undefined && options.blackboxConfig === undefined) {
+    throw new UsageError('Give --config FILE, --blackbox-config FILE, or both.');
+  }
   let running: Monitor | undefined;
   let isReloadDue = false;
   const reload = (): void => {

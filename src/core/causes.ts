@@ -1,13 +1,8 @@
 import type { Estate, Labels, Target } from '../estate/estate.ts';
 import type { TargetId } from '../estate/ids.ts';
-import type { EvidenceGathered } from './events.ts';
-import { decodeBits, orderedIds } from './evidence.ts';
-import type { State } from './health.ts';
-import { LEAF_DOWN, LEAF_UNKNOWN, LEAF_UP, type LeafTable, makeLeafTable } from './leaf-table.ts';
+import { LEAF_DOWN, type LeafTable, makeLeafTable } from './leaf-table.ts';
 import { localise } from './localise.ts';
-
-/** What a target's failing says, when a scope is looked for. `unknown` says nothing. */
-export type Verdict = typeof LEAF_UNKNOWN | typeof LEAF_UP | typeof LEAF_DOWN;
+import { ranksOf, type Verdicts } from './statuses.ts';
 
 /** One thing that failing targets share. */
 export interface Cause {
@@ -33,7 +28,9 @@ const NOT_SHARED: ReadonlySet<string> = new Set(['kind', 'lane']);
 interface Population {
   readonly targets: readonly Target[];
   readonly table: LeafTable;
-  readonly states: Uint8Array;
+  readonly leafOf: ReadonlyMap<Target, number>;
+  /** Each leaf's rank among all targets. */
+  readonly ranks: Int32Array;
 }
 
 /** Finds what failing targets share, kind by kind: "all terminals of a chain", though its web shop answers. */
@@ -50,7 +47,7 @@ export class CauseFinder {
   }
 
   /** The causes of `failing`, most failures first; every one of them is in exactly one cause. */
-  find(failing: ReadonlySet<TargetId>, verdictOf: (id: TargetId) => Verdict): readonly Cause[] {
+  find(failing: ReadonlySet<TargetId>, verdicts: Verdicts): readonly Cause[] {
     const causes: Cause[] = [];
     const left: Target[] = [];
     const targets = Array.from(failing)
@@ -60,7 +57,7 @@ export class CauseFinder {
     for (const [kind, own] of Map.groupBy(targets, (target) => target.kind)) {
       const explained = new Set<Target>();
       if (own.length >= FEWEST_TOGETHER) {
-        for (const cause of this.findShared(kind, failing, verdictOf, explained)) addCause(causes, cause);
+        for (const cause of this.findShared(kind, own, verdicts, explained)) addCause(causes, cause);
       }
       for (const target of own) if (!explained.has(target)) left.push(target);
     }
@@ -111,20 +108,26 @@ export class CauseFinder {
 
   private findShared(
     kind: string,
-    failing: ReadonlySet<TargetId>,
-    verdictOf: (id: TargetId) => Verdict,
+    failing: readonly Target[],
+    verdicts: Verdicts,
     explained: Set<Target>,
   ): readonly Cause[] {
-    const { targets, table, states } = this.populationOf(kind);
-    for (const [leaf, { id }] of targets.entries())
-      states[leaf] = failing.has(id) ? LEAF_DOWN : verdictOf(id);
+    const { targets, table, leafOf, ranks } = this.populationOf(kind);
+    const states = verdicts(ranks);
+    const isFailing = new Uint8Array(targets.length);
+    for (const target of failing) {
+      const leaf = leafOf.get(target) ?? -1;
+      states[leaf] = LEAF_DOWN;
+      isFailing[leaf] = 1;
+    }
     const causes: Cause[] = [];
     for (const explanation of localise(table, states)) {
       if (explanation.down < FEWEST_SHARED && explanation.down < explanation.members) continue;
       const own: TargetId[] = [];
       for (const leaf of explanation.leaves) {
+        if (isFailing[leaf] !== 1) continue;
         const target = targets[leaf];
-        if (target === undefined || !failing.has(target.id) || explained.has(target)) continue;
+        if (target === undefined || explained.has(target)) continue;
         explained.add(target);
         own.push(target.id);
       }
@@ -147,21 +150,26 @@ export class CauseFinder {
     }
     for (const [store, own] of Map.groupBy(alone, (target) => target.store)) {
       for (const group of store === undefined ? [] : Map.groupBy(own, ({ kind }) => kind).values()) {
+        if (group.length < FEWEST_TOGETHER) continue;
         const kinds = new Set(group.map(({ kind }) => kind));
         const scope = { store: String(store) };
         const size = this.sizeOf(scope, kinds);
-        if (group.length < 2 || group.length < STORE_SHARE * size) continue;
+        if (group.length < STORE_SHARE * size) continue;
         const confidence = group.length / size;
         addCause(causes, { scopes: [scope], kinds, failing: group.map(({ id }) => id), size, confidence });
         for (const target of group) alone.delete(target);
       }
     }
+    const ofStore = new Map<string, number>();
+    for (const [index, { scopes }] of causes.entries()) {
+      for (const { store } of scopes) {
+        if (store !== undefined && !ofStore.has(store)) ofStore.set(store, index);
+      }
+    }
     for (const target of alone) {
-      const ofStore = causes.findIndex(
-        ({ scopes }) => target.store !== undefined && scopes.some((scope) => scope['store'] === target.store),
-      );
-      const cause = causes[ofStore];
-      if (cause !== undefined) causes[ofStore] = this.joined(cause, [target]);
+      const index = (target.store === undefined ? undefined : ofStore.get(target.store)) ?? -1;
+      const cause = causes[index];
+      if (cause !== undefined) causes[index] = this.joined(cause, [target]);
       else causes.push(aloneCause(target));
     }
   }
@@ -187,53 +195,13 @@ export class CauseFinder {
       ordered,
       targets.map(({ labels }) => labels),
     );
-    const population = { targets, table, states: new Uint8Array(targets.length) };
+    const leafOf = new Map(targets.map((target, leaf) => [target, leaf]));
+    const places = ranksOf(this.estate);
+    const ranks = Int32Array.from(targets, ({ id }) => places.get(id) ?? -1);
+    const population = { targets, table, leafOf, ranks };
     this.populations.set(kind, population);
     return population;
   }
-}
-
-/**
- * What each target that is not among the failing says of a scope: what was seen of it since they failed or, without
- * evidence, its confirmed state. One that is down for something else says nothing.
- */
-export function verdictsOf(
-  evidence: EvidenceGathered | undefined,
-  estate: Estate,
-  statuses: ReadonlyMap<TargetId, { readonly state: State }>,
-): (id: TargetId) => Verdict {
-  if (evidence === undefined) {
-    return (id) => {
-      const state = statuses.get(id)?.state;
-      return state === 'up' || state === 'degraded' ? LEAF_UP : LEAF_UNKNOWN;
-    };
-  }
-  const answering = bitTester(evidence.answering);
-  const failing = bitTester(evidence.failing);
-  const ranks = ranksOf(estate);
-  return (id) => {
-    const rank = ranks.get(id);
-    if (rank === undefined || statuses.get(id)?.state === 'down') return LEAF_UNKNOWN;
-    if (failing(rank)) return LEAF_DOWN;
-    return answering(rank) ? LEAF_UP : LEAF_UNKNOWN;
-  };
-}
-
-const RANKS = new WeakMap<Estate, ReadonlyMap<TargetId, number>>();
-
-/** Each target's place in the order of the bits. Made once for each estate. */
-function ranksOf(estate: Estate): ReadonlyMap<TargetId, number> {
-  let ranks = RANKS.get(estate);
-  if (ranks === undefined) {
-    ranks = new Map(orderedIds(estate).map((id, rank) => [id, rank]));
-    RANKS.set(estate, ranks);
-  }
-  return ranks;
-}
-
-function bitTester(text: string): (index: number) => boolean {
-  const bits = decodeBits(text);
-  return (index) => ((bits[index >> 3] ?? 0) & (1 << (index & 7))) !== 0;
 }
 
 function isEverything(scope: Labels): boolean {

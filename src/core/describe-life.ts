@@ -24,13 +24,16 @@ export function describeLife(
 ): Incident {
   const { symptoms, behind, scopes } = life;
   const { methodsLost: _methodsLost, ...before } = life.incident;
-  const kinds = new Set<string>();
-  for (const id of symptoms) kinds.add(outlook.estate.targets.get(id)?.kind ?? '');
+  const ownKinds = kindsOf(symptoms, outlook);
+  const allKinds = ownKinds.union(kindsOf(behind, outlook));
   const methods = methodsOf(life, outlook);
   const weight = weigh(stores, { estate: outlook.estate, methods }, methodState, atMs);
   // Gateways, "and with them what is behind them"; but with terminals among the symptoms all are one sum.
-  const isMixed = kinds.size > 1;
-  if (isMixed) for (const id of behind) kinds.add(outlook.estate.targets.get(id)?.kind ?? '');
+  const isMixed = ownKinds.size > 1;
+  const kinds = isMixed ? allKinds : ownKinds;
+  const named = Array.from(allKinds)
+    .filter((kind) => kind !== '')
+    .sort();
   const down = isMixed ? symptoms.size + behind.size : symptoms.size;
   const size = Math.max(
     down,
@@ -45,12 +48,20 @@ export function describeLife(
     severity: worseOf(before.severity, weight.severity),
     targetsDown: symptoms.size + behind.size,
     targetsInScope: Math.max(size, symptoms.size + behind.size),
+    ...(named.length === 0 ? {} : { kinds: named }),
     storesAffected: stores.size,
     reason,
     confidence: Math.round(life.confidence * 1_000) / 1_000,
     evidence: evidenceOf(told, reason, weight.methodsLost),
     ...(weight.methodsLost.length === 0 ? {} : { methodsLost: weight.methodsLost }),
   };
+}
+
+/** A target that is no longer in the estate has none. */
+function kindsOf(ids: Iterable<TargetId>, { estate }: Outlook): Set<string> {
+  const kinds = new Set<string>();
+  for (const id of ids) kinds.add(estate.targets.get(id)?.kind ?? '');
+  return kinds;
 }
 
 /** The payment methods that hang on what is down in it. */

@@ -57,6 +57,8 @@ export interface Incident {
   readonly targetsDown: number;
   /** How many targets its scope has, of the kinds that fail. */
   readonly targetsInScope?: number;
+  /** Of what is down, in the order of the letters; when it is over, of what was. Absent in journals of 0.1. */
+  readonly kinds?: readonly string[];
   readonly storesAffected: number;
   readonly reason: AnyReason;
   /** How well the scope explains what is seen, 0 to 1. */

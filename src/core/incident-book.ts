@@ -1,19 +1,18 @@
 import { childrenOf } from '../estate/dependencies.ts';
 import type { Target } from '../estate/estate.ts';
-import type { IncidentId, TargetId } from '../estate/ids.ts';
-import { type Cause, isSameScope, type Verdict } from './causes.ts';
-import type { Incident, IncidentAcknowledged, IncidentChanged } from './events.ts';
+import type { IncidentId, StoreId, TargetId } from '../estate/ids.ts';
+import { type Cause, isSameScope } from './causes.ts';
+import { methodsOf } from './describe-life.ts';
+import type { Incident, IncidentAcknowledged } from './events.ts';
 import {
   beginLife,
   downIn,
   emerge,
   hide,
   isAlone,
-  isHushed,
   isOfScope,
   isTail,
   type Life,
-  placeOf,
   quietMs,
   reopen,
   restore,
@@ -24,16 +23,20 @@ import {
   type Turn,
 } from './incident-life.ts';
 import type { BookContext } from './book-context.ts';
-import { holderOf, isNear, partsOf } from './kin.ts';
+import { IncidentTeller } from './incident-teller.ts';
+import { holderOf, partsOf } from './kin.ts';
 import { LifeViews } from './life-views.ts';
 import { compareAges, LivesByScope } from './lives-by-scope.ts';
 import { PastLives } from './past-lives.ts';
 import { Timetable } from './timetable.ts';
+import type { Verdicts } from './statuses.ts';
 
-/** So soon after it was told of, that an incident becomes worse is told only when it becomes critical. Unit: ms. */
-const SPREAD_MS = 60_000;
-/** Beside opening and end, so many updates of an incident are told. The last is kept for its becoming critical. */
-const MOST_UPDATES = 2;
+/** What an incident may cost: where, and which ways to pay. */
+export interface Reach {
+  readonly stores: ReadonlySet<StoreId>;
+  /** Names of payment methods. */
+  readonly methods: readonly string[];
+}
 
 export interface SavedBook {
   readonly open: readonly SavedLife[];
@@ -49,18 +52,19 @@ export class IncidentBook {
   /** When to look whether an incident is over. */
   private readonly dues = new Timetable<IncidentId>();
   private readonly views: LifeViews;
-  /** What this moment means for lives, to be told at its end. */
-  private readonly turns = new Map<Life, Turn>();
+  private readonly teller: IncidentTeller;
 
   constructor(context: BookContext) {
     this.context = context;
     this.views = new LifeViews(context);
+    this.teller = new IncidentTeller(context, this.views);
   }
 
   /** What holds under another configuration. */
   setContext(context: BookContext): void {
     this.context = context;
-    this.views.setContext(context);
+    this.views.setContext(context, this.open.values());
+    this.teller.setContext(context);
   }
 
   save(): SavedBook {
@@ -91,6 +95,14 @@ export class IncidentBook {
       .map((life) => this.views.incidentOf(life, atMs));
   }
 
+  /** Where an open incident is felt: stores with something of it down, and the ways to pay that hang on that. */
+  reachOf(id: IncidentId): Reach | undefined {
+    const life = this.open.get(id);
+    if (life === undefined) return undefined;
+    const methods = methodsOf(life, this.context.outlook).map(({ name }) => name);
+    return { stores: this.views.storesOf(life), methods };
+  }
+
   /** The open incident that a target which fails now belongs to by its scope. */
   lifeOf(target: Target): Life | undefined {
     return this.index.find(target);
@@ -115,8 +127,7 @@ export class IncidentBook {
     const above = this.context.failureOf(parent)?.incident;
     const life = above === undefined ? undefined : this.open.get(above);
     if (life === undefined) return;
-    this.put(life, id, atMs);
-    this.sink(life, [id], atMs);
+    this.join(life, id, atMs);
   }
 
   /** `target` is down though what it hung on is back. Whether it stays in its incident; otherwise it leaves it. */
@@ -130,15 +141,7 @@ export class IncidentBook {
 
   /** Tells what a moment meant for the lives that it changed, now that all of the moment is in. */
   tellTurns(atMs: number): void {
-    for (const life of Array.from(this.turns.keys()).sort(compareAges)) {
-      const isRecovering = life.incident.state === 'recovering';
-      if (this.turns.get(life) === 'recovering') {
-        if (!isRecovering || downIn(life) === 0) continue;
-        life.isRecoveryTold = true;
-      }
-      this.tell(life, 'turn', atMs);
-    }
-    this.turns.clear();
+    this.teller.tellTurns(atMs);
   }
 
   /** Past incidents that cannot open again any more. */
@@ -148,8 +151,7 @@ export class IncidentBook {
 
   /** What is down in incidents about one target alone that began at about `onsetMs`: they may be parts of something. */
   aloneNear(onsetMs: number): readonly TargetId[] {
-    const near = this.open.values().filter((life) => isAlone(life) && isNear(life, onsetMs));
-    return near.flatMap(({ symptoms }) => symptoms).toArray();
+    return this.index.aloneNear(onsetMs).flatMap(({ symptoms }) => Array.from(symptoms));
   }
 
   /** Makes `cause` part of an incident, open or lately resolved, or opens one. */
@@ -158,7 +160,7 @@ export class IncidentBook {
     const grown = this.widened(cause, onsetMs, atMs);
     if (grown !== undefined) {
       this.fill(grown.life, cause, atMs);
-      if (grown.isNewScope) this.tell(grown.life, 'scope', atMs);
+      if (grown.isNewScope) this.teller.tell(grown.life, 'scope', atMs);
       return;
     }
     const past = this.past.take(cause, atMs);
@@ -166,7 +168,7 @@ export class IncidentBook {
     const life = past ?? beginLife(cause, onsetMs, (id) => this.open.has(id) || this.past.has(id));
     this.enter(life);
     this.fill(life, cause, atMs);
-    this.announce(life, 'incident-opened', atMs);
+    this.teller.announce(life, 'incident-opened', atMs);
   }
 
   /** Since when the first of `ids` fails. */
@@ -180,7 +182,7 @@ export class IncidentBook {
    * The incident that is due has been quiet for long enough: it is resolved, or its scope is narrower by now. The
    * result is a small rest of failures that are something of their own from here on.
    */
-  conclude(verdictOf: (id: TargetId) => Verdict, atMs: number): readonly TargetId[] {
+  conclude(verdicts: Verdicts, atMs: number): readonly TargetId[] {
     const id = this.dues.first()?.key;
     const life = id === undefined ? undefined : this.open.get(id);
     if (life === undefined) return [];
@@ -190,7 +192,7 @@ export class IncidentBook {
       this.setQuiet(life, atMs + quietMs(life, this.context.outlook.timing));
       return [];
     }
-    const causes = life.symptoms.size === 0 ? [] : this.context.finder.find(life.symptoms, verdictOf);
+    const causes = life.symptoms.size === 0 ? [] : this.context.finder.find(life.symptoms, verdicts);
     const isStillSame = causes.some(({ scopes }) => isSameScope(scopes, life.scopes));
     if (causes.length === 0 || (life.isLingering && isTail(life) && !isStillSame)) {
       const rest = Array.from(life.symptoms);
@@ -205,16 +207,18 @@ export class IncidentBook {
     if (cause === undefined || others.length > 0 || isStillSame) return [];
     this.rescope(life, cause.scopes);
     life.confidence = cause.confidence;
-    this.tell(life, 'scope', atMs);
+    this.teller.tell(life, 'scope', atMs);
     return [];
   }
 
-  /** Ways to pay changed: incidents may have become worse. */
+  /** Ways to pay changed in `store`. */
+  paymentsChanged(store: StoreId): void {
+    this.views.paymentsChanged(store);
+  }
+
+  /** Incidents may have become worse, for ways to pay changed. */
   reweigh(atMs: number): void {
-    for (const life of Array.from(this.open.values()).sort(compareAges)) {
-      if (life.updates >= MOST_UPDATES || life.incident.severity === 'critical') continue;
-      if (this.views.isWorse(life, atMs)) this.tell(life, 'severity', atMs);
-    }
+    this.teller.tellWorse(atMs);
   }
 
   /** We could not see until now: nothing is over before it has been quiet for long enough from here on. */
@@ -240,13 +244,12 @@ export class IncidentBook {
     atMs: number,
   ): { readonly life: Life; readonly isNewScope: boolean } | undefined {
     const { outlook, finder } = this.context;
-    const { estate } = outlook;
-    const holder = this.index.same(cause.scopes) ?? holderOf(cause, onsetMs, this.index, estate);
+    const holder = this.index.same(cause.scopes) ?? holderOf(cause, onsetMs, this.index, outlook.estate);
     if (holder !== undefined) {
       this.takeOn(holder, holder.scopes, cause);
       return { life: holder, isNewScope: false };
     }
-    const [oldest, ...others] = partsOf(cause, onsetMs, this.index, { estate, finder });
+    const [oldest, ...others] = partsOf(cause, onsetMs, this.index, { estate: outlook.estate, finder });
     if (oldest === undefined) return undefined;
     for (const other of others) this.merge(other, oldest, atMs);
     this.takeOn(oldest, cause.scopes, cause);
@@ -279,8 +282,7 @@ export class IncidentBook {
     const { targets } = this.context.outlook.estate;
     for (const id of Array.from(life.symptoms)) {
       const target = targets.get(id);
-      const other =
-        target && this.index.near(target).find((each) => each !== life && isOfScope(each, target));
+      const other = target && this.index.findBeside(life, target);
       if (other === undefined) continue;
       life.symptoms.delete(id);
       this.views.changed(life);
@@ -291,6 +293,7 @@ export class IncidentBook {
   private enter(life: Life): void {
     this.open.set(life.incident.id, life);
     this.index.add(life);
+    this.views.changed(life);
     this.setQuiet(life, life.quietAtMs);
   }
 
@@ -300,8 +303,23 @@ export class IncidentBook {
   }
 
   private fill(life: Life, { failing }: Cause, atMs: number): void {
-    for (const id of failing) this.put(life, id, atMs);
+    for (const id of failing) {
+      this.leave(id, life, atMs);
+      this.put(life, id, atMs);
+    }
     this.sink(life, failing, atMs);
+  }
+
+  /** Takes `id` out of the incident that it was part of until `life` explained it better. */
+  private leave(id: TargetId, life: Life, atMs: number): void {
+    const from = this.lifeOfId(this.context.failureOf(id)?.incident);
+    if (from === undefined || from === life) return;
+    from.symptoms.delete(id);
+    from.behind.delete(id);
+    this.views.changed(from);
+    if (downIn(from) > 0) return;
+    from.incident = { ...from.incident, mergedInto: life.incident.id };
+    this.resolve(from, atMs);
   }
 
   /** `id` is part of `life`: as a symptom, or as what is down because of one. With it what is down because of it. */
@@ -349,7 +367,7 @@ export class IncidentBook {
       life.incident = { ...life.incident, state: 'open' };
     }
     this.dues.set(life.incident.id, life.quietAtMs);
-    if (turn !== 'none') this.turns.set(life, turn);
+    if (turn !== 'none') this.teller.turned(life, turn);
   }
 
   private resolve(life: Life, atMs: number): void {
@@ -357,44 +375,11 @@ export class IncidentBook {
     this.open.delete(life.incident.id);
     this.index.remove(life);
     this.setQuiet(life, undefined);
-    this.views.changed(life);
-    this.turns.delete(life);
+    this.views.forget(life);
     const { title } = life.widest;
     life.incident = { ...life.incident, title, state: 'resolved', resolvedAtMs: atMs, targetsDown: 0 };
     life.reopenUntilMs = atMs + this.context.outlook.timing.reopenMs * (1 + life.relapses);
     if (life.incident.mergedInto === undefined) this.past.add(life);
-    this.emit(life, 'incident-resolved', atMs);
-  }
-
-  /** Brings an incident up to date, and announces the change if it is one worth an announcement. */
-  private tell(life: Life, what: 'scope' | 'severity' | 'turn', atMs: number): void {
-    if (life.updates >= MOST_UPDATES || this.context.isBlind()) return;
-    const before = life.incident.severity;
-    this.describe(life, atMs);
-    const isWorse = life.incident.severity !== before;
-    const isCritical = life.incident.severity === 'critical';
-    const isSpreading = !isCritical && atMs - life.announcedAtMs < SPREAD_MS;
-    if (what === 'severity' && (!isWorse || isSpreading)) return;
-    if (life.updates >= (isCritical ? MOST_UPDATES : MOST_UPDATES - 1)) return;
-    if (isHushed(life, isWorse, atMs)) return;
-    life.updates++;
-    this.announce(life, 'incident-updated', atMs);
-  }
-
-  private announce(life: Life, kind: 'incident-opened' | 'incident-updated', atMs: number): void {
-    this.describe(life, atMs);
-    this.turns.delete(life);
-    life.announcedAtMs = atMs;
-    this.emit(life, kind, atMs);
-  }
-
-  private emit({ incident, struck }: Life, kind: IncidentChanged['kind'], atMs: number): void {
-    this.context.emit({ atMs, kind, incident, ...placeOf(struck, this.context.outlook.estate) });
-  }
-
-  private describe(life: Life, atMs: number): void {
-    life.incident = this.views.describe(life, atMs);
-    const { targetsDown, title } = life.incident;
-    if (targetsDown >= life.widest.targetsDown) life.widest = { targetsDown, title };
+    this.teller.announceEnd(life, atMs);
   }
 }

@@ -3,15 +3,7 @@ import type { Estate } from '../estate/estate.ts';
 import type { TargetId } from '../estate/ids.ts';
 import { type Cause, type CauseFinder, isInScope } from './causes.ts';
 import { isAlone, type Life } from './incident-life.ts';
-import { compareAges, type LivesByScope } from './lives-by-scope.ts';
-
-/** Failures that began so close are one outage, when one scope holds both. Unit: ms. */
-const SAME_ONSET_MS = 600_000;
-
-/** Whether an incident and a failure that began at `onsetMs` may be one outage. */
-export function isNear({ incident }: Life, onsetMs: number): boolean {
-  return Math.abs(onsetMs - incident.openedAtMs) <= SAME_ONSET_MS;
-}
+import { compareAges, isNear, type LivesByScope } from './lives-by-scope.ts';
 
 /** An incident about more than one target whose scope holds all of `cause`, the oldest. */
 export function holderOf(

@@ -90,13 +90,75 @@ function makePostings({ values, codes }: LabelColumn): Postings {
 }
 
 /** The leaves that have `code` in `column`, ascending: a view, not to be written to. */
-function leavesOf(column: LabelColumn, code: number): Int32Array {
+export function leavesOf(column: LabelColumn, code: number): Int32Array {
   let postings = postingsOf.get(column);
   if (postings === undefined) {
     postings = makePostings(column);
     postingsOf.set(column, postings);
   }
   return postings.leaves.subarray(postings.starts[code], postings.starts[code + 1]);
+}
+
+/** Leaves that no coarse label tells apart, as one: they are counted at once. */
+export interface LeafGroups {
+  readonly count: number;
+  /** The group of each leaf. */
+  readonly ofLeaf: Int32Array;
+  /** For each label of the table: the code of each group, where the label is coarse. */
+  readonly codes: readonly (Int32Array | undefined)[];
+}
+
+/** Groups have so many leaves on average, or there are fewer labels in them. */
+const GROUP_LEAVES = 8;
+
+const groupsOfTable = new WeakMap<LeafTable, LeafGroups>();
+
+/** The groups of `table`, made once: of the labels with the fewest values, as many as make large groups. */
+export function groupsOf(table: LeafTable): LeafGroups {
+  let groups = groupsOfTable.get(table);
+  if (groups === undefined) {
+    groups = makeGroups(table);
+    groupsOfTable.set(table, groups);
+  }
+  return groups;
+}
+
+function makeGroups({ labels, size }: LeafTable): LeafGroups {
+  let ofLeaf = new Int32Array(size);
+  let firsts: readonly number[] = size === 0 ? [] : [0];
+  const coarse = new Set<LabelColumn>();
+  for (const column of labels.toSorted((a, b) => a.values.length - b.values.length)) {
+    const finer = divide(ofLeaf, column, size / GROUP_LEAVES);
+    if (finer === undefined) break;
+    ({ ofLeaf, firsts } = finer);
+    coarse.add(column);
+  }
+  const codes = labels.map((column) =>
+    coarse.has(column) ? Int32Array.from(firsts, (leaf) => column.codes[leaf] ?? -1) : undefined,
+  );
+  return { count: firsts.length, ofLeaf, codes };
+}
+
+/** Groups by one label more, with the first leaf of each; undefined when there would be more than `most`. */
+function divide(
+  ofLeaf: Int32Array,
+  { codes, values }: LabelColumn,
+  most: number,
+): { readonly ofLeaf: Int32Array<ArrayBuffer>; readonly firsts: readonly number[] } | undefined {
+  const groups = new Map<number, number>();
+  const firsts: number[] = [];
+  const finer = new Int32Array(ofLeaf.length);
+  for (let leaf = 0; leaf < finer.length; leaf++) {
+    const key = (ofLeaf[leaf] ?? 0) * (values.length + 1) + (codes[leaf] ?? -1) + 1;
+    let group = groups.get(key);
+    if (group === undefined) {
+      group = firsts.push(leaf) - 1;
+      if (firsts.length > most) return undefined;
+      groups.set(key, group);
+    }
+    finer[leaf] = group;
+  }
+  return { ofLeaf: finer, firsts };
 }
 
 /** One label with its value: indexes of the column and into its values. */

@@ -7,6 +7,10 @@ import type { Incident } from './events.ts';
 export const NOTICE_CHANGES = ['opened', 'updated', 'resolved', 'escalated', 'digest', 'test'] as const;
 export type NoticeChange = (typeof NOTICE_CHANGES)[number];
 
+/** What a channel's messages may be written in: English, Swedish, Norwegian bokmål. */
+export const LANGUAGES = ['en', 'sv', 'nb'] as const;
+export type Language = (typeof LANGUAGES)[number];
+
 /** One incident as it is told of, with where it is. */
 export interface NoticedIncident {
   readonly incident: Incident;
@@ -14,6 +18,10 @@ export interface NoticedIncident {
   readonly store?: string;
   readonly chain?: string;
   readonly region?: string;
+  /** What people call `store`. */
+  readonly storeName?: string;
+  /** IANA zone of where it is. */
+  readonly timezone?: string;
 }
 
 /** One message to one channel. Structured, so that each channel says it in its own form and language. */

@@ -1,26 +1,20 @@
-import type { StoreId, TargetId } from '../estate/ids.ts';
-import { CauseFinder, verdictsOf } from './causes.ts';
-import type { EventDraft, EvidenceGathered, Incident, MethodState } from './events.ts';
-import type { State } from './health.ts';
+import type { IncidentId, StoreId, TargetId } from '../estate/ids.ts';
+import { CauseFinder } from './causes.ts';
+import type { EventDraft, EvidenceGathered, Incident } from './events.ts';
 import { type HeldFailure, type HoldContext, Holds } from './holds.ts';
 import type { BookContext } from './book-context.ts';
-import { IncidentBook, type SavedBook } from './incident-book.ts';
+import { IncidentBook, type Reach, type SavedBook } from './incident-book.ts';
 import { beginMoment, type Moment, reviveMoment, type SavedMoment, saveMoment } from './moment.ts';
 import type { Outlook } from './outlook.ts';
 import { type MethodStatus, PaymentMethods, type SavedMethods } from './payment-methods.ts';
 import { Quiet, type QuietState } from './quiet.ts';
-import type { AnyReason } from './reason.ts';
+import { type SavedStatuses, Statuses } from './statuses.ts';
 import { explainHold, type Held } from './why-held.ts';
-
-interface Status {
-  readonly state: State;
-  readonly reason?: AnyReason;
-}
 
 /** All of it in JSON. */
 export interface SavedOutages {
   readonly nowMs: number;
-  readonly statuses: readonly (readonly [TargetId, State, AnyReason | null])[];
+  readonly statuses: SavedStatuses;
   readonly failures: readonly (readonly [TargetId, HeldFailure])[];
   readonly pending: readonly TargetId[];
   readonly settleAtMs: number | null;
@@ -62,7 +56,7 @@ export class Outages {
   private readonly book: IncidentBook;
   private readonly holds: Holds;
   private nowMs = 0;
-  private readonly statuses = new Map<TargetId, Status>();
+  private readonly statuses: Statuses;
   private readonly failures = new Map<TargetId, HeldFailure>();
   /** Failures that wait for what they share to be found. */
   private readonly pending = new Set<TargetId>();
@@ -75,6 +69,7 @@ export class Outages {
 
   constructor(outlook: Outlook) {
     this.outlook = outlook;
+    this.statuses = new Statuses(outlook.estate);
     this.finder = new CauseFinder(outlook.estate);
     this.methods = new PaymentMethods(outlook, (id) => this.statuses.get(id));
     this.quiet = new Quiet(outlook.estate);
@@ -86,9 +81,7 @@ export class Outages {
   static revive(saved: SavedOutages, outlook: Outlook): Outages {
     const fold = new Outages(outlook);
     fold.nowMs = saved.nowMs;
-    for (const [id, state, reason] of saved.statuses) {
-      fold.statuses.set(id, reason === null ? { state } : { state, reason });
-    }
+    fold.statuses.restore(saved.statuses);
     for (const [id, failure] of saved.failures) fold.failures.set(id, { ...failure });
     fold.holds.restore(fold.failures);
     for (const id of saved.pending) fold.pending.add(id);
@@ -106,7 +99,7 @@ export class Outages {
   save(): SavedOutages {
     return {
       nowMs: this.nowMs,
-      statuses: Array.from(this.statuses, ([id, { state, reason }]) => [id, state, reason ?? null] as const),
+      statuses: this.statuses.save(),
       failures: Array.from(this.failures, ([id, failure]) => [id, { ...failure }] as const),
       pending: Array.from(this.pending),
       settleAtMs: this.settleAtMs ?? null,
@@ -124,6 +117,7 @@ export class Outages {
   setOutlook(outlook: Outlook): void {
     const methods = this.methods.save();
     this.outlook = outlook;
+    this.statuses.setEstate(outlook.estate);
     this.finder = new CauseFinder(outlook.estate);
     this.methods = new PaymentMethods(outlook, (id) => this.statuses.get(id));
     this.methods.restore(methods);
@@ -143,9 +137,9 @@ export class Outages {
     return this.book.incidents(this.nowMs);
   }
 
-  /** A payment method's state in a store as of now; `unknown` when it is not watched there. */
-  methodState(store: StoreId, method: string): MethodState {
-    return this.methods.of(store).get(method)?.state ?? 'unknown';
+  /** Where an open incident is felt now; undefined: it is not open. */
+  reachOf(id: IncidentId): Reach | undefined {
+    return this.book.reachOf(id);
   }
 
   /** How customers can pay in `store` as judged now. The same object until something changes. */
@@ -184,7 +178,7 @@ export class Outages {
   whyHeld(id: TargetId): Held {
     const failure = this.failures.get(id);
     const life = this.book.lifeOfId(failure?.incident);
-    const isDown = failure !== undefined || this.statuses.get(id)?.state === 'down';
+    const isDown = failure !== undefined || this.statuses.stateOf(id) === 'down';
     return explainHold({ isBlind: this.isBlind, isDown, failure, life });
   }
 
@@ -209,7 +203,7 @@ export class Outages {
     return {
       outlook: this.outlook,
       quiet: this.quiet,
-      stateOf: (id) => this.statuses.get(id)?.state ?? 'unknown',
+      stateOf: (id) => this.statuses.stateOf(id),
       emit: (draft) => this.out.push(draft),
     };
   }
@@ -218,7 +212,7 @@ export class Outages {
     switch (input.kind) {
       case 'target-state-changed': {
         const { target: id, to, reason, sinceMs } = input;
-        this.statuses.set(id, reason === undefined ? { state: to } : { state: to, reason });
+        this.statuses.set(id, to, reason);
         this.methods.touch(id);
         this.methodsAtMs ??= this.nowMs + METHODS_MS;
         this.now().turned.set(id, { sinceMs, reason: reason ?? 'stale' });
@@ -261,7 +255,7 @@ export class Outages {
 
   /** Targets that the estate has no more are down no more. */
   private forgetGone(): void {
-    for (const id of this.statuses.keys()) {
+    for (const id of this.statuses.ids()) {
       if (this.outlook.estate.targets.has(id)) continue;
       this.statuses.delete(id);
       this.now().turned.set(id, { sinceMs: this.nowMs, reason: 'stale' });
@@ -274,6 +268,7 @@ export class Outages {
     for (let due = this.earliestDue(nowMs); due !== undefined; due = this.earliestDue(nowMs)) {
       this.nowMs = Math.max(this.nowMs, due.atMs);
       due.run(this.nowMs);
+      this.book.tellTurns(this.nowMs);
     }
     this.nowMs = Math.max(this.nowMs, nowMs);
   }
@@ -296,8 +291,7 @@ export class Outages {
     const { settleAtMs = Number.POSITIVE_INFINITY } = this;
     consider(settleAtMs + EVIDENCE_GRACE_MS, (atMs) => this.decide(atMs, undefined));
     consider(this.book.dueMs, (atMs) => {
-      const verdictOf = verdictsOf(undefined, this.outlook.estate, this.statuses);
-      for (const id of this.book.conclude(verdictOf, atMs)) this.await(id, atMs);
+      for (const id of this.book.conclude(this.statuses.verdicts(), atMs)) this.await(id, atMs);
     });
     return earliest;
   }
@@ -306,7 +300,7 @@ export class Outages {
     this.moment = undefined;
     const failed: (readonly [TargetId, HeldFailure])[] = [];
     for (const [id, failure] of Array.from(turned).sort(([a], [b]) => (a < b ? -1 : 1))) {
-      if (this.statuses.get(id)?.state !== 'down') this.recover(id, atMs);
+      if (this.statuses.stateOf(id) !== 'down') this.recover(id, atMs);
       else if (!this.failures.has(id)) failed.push([id, { ...failure }]);
     }
     for (const [id, failure] of failed) this.failures.set(id, failure);
@@ -333,7 +327,7 @@ export class Outages {
   /** Makes a failure part of an open incident, or lets it wait for what it shares with others; unless it is held. */
   private raise(id: TargetId, failure: HeldFailure, atMs: number): void {
     const target = this.outlook.estate.targets.get(id);
-    if (target === undefined || this.statuses.get(id)?.state !== 'down') {
+    if (target === undefined || this.statuses.stateOf(id) !== 'down') {
       this.failures.delete(id);
       this.holds.drop(id);
       if (failure.incident !== undefined) this.book.restored(failure.incident, id, atMs);
@@ -370,7 +364,10 @@ export class Outages {
   private settleMethods(atMs: number): void {
     this.methodsAtMs = undefined;
     const changes = this.methods.settle(atMs);
-    for (const change of changes) this.out.push({ ...change, atMs });
+    for (const change of changes) {
+      this.out.push({ ...change, atMs });
+      this.book.paymentsChanged(change.store);
+    }
     if (changes.length > 0) this.weighAtMs ??= atMs + WEIGH_MS;
   }
 
@@ -381,19 +378,19 @@ export class Outages {
     for (const id of Array.from(this.pending).sort()) {
       const failure = this.failures.get(id);
       const target = this.outlook.estate.targets.get(id);
-      if (failure !== undefined && target !== undefined && this.statuses.get(id)?.state === 'down') {
+      if (failure !== undefined && target !== undefined && this.statuses.stateOf(id) === 'down') {
         if (!this.holds.hold(target, failure, atMs)) continue;
       } else this.failures.delete(id);
       this.pending.delete(id);
       if (failure?.parent !== undefined) this.book.putBehind(failure.parent, id, atMs);
     }
     if (this.pending.size === 0) return;
-    const verdictOf = verdictsOf(evidence, this.outlook.estate, this.statuses);
+    const verdicts = this.statuses.verdicts(evidence);
     const fresh = new Set(this.pending);
     this.pending.clear();
     this.book.forget(atMs);
     const together = fresh.union(new Set(this.book.aloneNear(this.book.onsetOf(fresh, atMs))));
-    for (const cause of this.finder.find(together, verdictOf)) {
+    for (const cause of this.finder.find(together, verdicts)) {
       if (cause.failing.some((id) => fresh.has(id))) this.book.assign(cause, atMs);
     }
   }

@@ -2,11 +2,13 @@ import type { IncidentId, TargetId } from '../estate/ids.ts';
 import type { Cause } from './causes.ts';
 import type { Life } from './incident-life.ts';
 import { compareAges, LivesByScope } from './lives-by-scope.ts';
+import { Timetable } from './timetable.ts';
 
 /** Incidents that were resolved so short a time ago that they may open again. */
 export class PastLives {
   private readonly lives = new Map<IncidentId, Life>();
   private readonly index = new LivesByScope();
+  private readonly ends = new Timetable<IncidentId>();
   private readonly byStruck = new Map<TargetId, Set<Life>>();
 
   all(): Iterable<Life> {
@@ -20,6 +22,7 @@ export class PastLives {
   add(life: Life): void {
     this.lives.set(life.incident.id, life);
     this.index.add(life);
+    this.ends.set(life.incident.id, life.reopenUntilMs);
     for (const id of life.struck) {
       const lives = this.byStruck.get(id);
       if (lives === undefined) this.byStruck.set(id, new Set([life]));
@@ -29,7 +32,10 @@ export class PastLives {
 
   /** Those whose time is over. */
   forget(atMs: number): void {
-    for (const life of this.lives.values()) if (life.reopenUntilMs < atMs) this.remove(life);
+    for (let next = this.ends.first(); next !== undefined && next.atMs < atMs; next = this.ends.first()) {
+      const life = this.lives.get(next.key);
+      if (life !== undefined) this.remove(life);
+    }
   }
 
   /** Takes out the one that `cause` is again: the same scope, or mostly the same targets. */
@@ -57,6 +63,7 @@ export class PastLives {
   private remove(life: Life): void {
     this.lives.delete(life.incident.id);
     this.index.remove(life);
+    this.ends.set(life.incident.id, undefined);
     for (const id of life.struck) {
       const lives = this.byStruck.get(id);
       lives?.delete(life);

@@ -26,11 +26,28 @@ export type SavedMethods = readonly (readonly [
 interface StoreWatch {
   readonly id: StoreId;
   readonly index: number;
-  readonly plans: readonly MethodPlan[];
+  readonly plans: readonly MarkedPlan[];
   /** Replaced, never written over: as long as nothing changes it is the same object. */
   statuses: ReadonlyMap<string, MethodStatus>;
-  isMarked: boolean;
+  /** Of the methods to be judged anew. */
+  marks: number;
 }
+
+/** A method's plan with its mark: one bit, which another method may have, too, where there are very many. */
+interface MarkedPlan extends MethodPlan {
+  readonly mark: number;
+}
+
+/** To whom a target matters. */
+interface Watch {
+  readonly stores: readonly StoreWatch[];
+  /** Of the methods to which it may matter. */
+  readonly marks: number;
+}
+
+/** Bits of a whole number. */
+const MARKS = 31;
+const ALL_MARKS = -1;
 
 const NONE: ReadonlyMap<string, MethodStatus> = new Map();
 
@@ -42,7 +59,7 @@ export class PaymentMethods {
   private readonly estate: Estate;
   private readonly statusOf: StatusOf;
   private readonly stores = new Map<StoreId, StoreWatch>();
-  private readonly watched = new Map<TargetId, readonly StoreWatch[]>();
+  private readonly watched = new Map<TargetId, Watch>();
   private marked: StoreWatch[] = [];
   /** Services of many stores that were touched since stores were last judged. */
   private readonly touched = new Set<TargetId>();
@@ -52,46 +69,52 @@ export class PaymentMethods {
   constructor(outlook: Outlook, statusOf: StatusOf) {
     this.estate = outlook.estate;
     this.statusOf = statusOf;
-    const served = new Map<TargetId, Set<StoreWatch>>();
-    for (const [id, plans] of planMethods(outlook)) {
-      const store: StoreWatch = { id, index: this.stores.size, plans, statuses: NONE, isMarked: false };
+    const served = new Map<TargetId, { readonly stores: Set<StoreWatch>; marks: number }>();
+    const markOf = new Map(outlook.methods.map(({ name }, index) => [name, 1 << (index % MARKS)]));
+    for (const [id, own] of planMethods(outlook)) {
+      const plans = own.map((plan) => ({ ...plan, mark: markOf.get(plan.name) ?? ALL_MARKS }));
+      const store: StoreWatch = { id, index: this.stores.size, plans, statuses: NONE, marks: 0 };
       this.stores.set(id, store);
-      const own = [store];
-      for (const { lanes } of plans) for (const { target } of lanes) this.watched.set(target, own);
-      for (const { members } of groupsOf(plans)) {
-        for (const member of members) {
-          const stores = served.get(member);
-          if (stores === undefined) served.set(member, new Set(own));
-          else stores.add(store);
+      this.watchLanes(store);
+      for (const plan of plans) {
+        for (const member of membersOf(plan)) {
+          const known = served.get(member);
+          if (known === undefined) served.set(member, { stores: new Set([store]), marks: plan.mark });
+          else {
+            known.stores.add(store);
+            known.marks |= plan.mark;
+          }
         }
       }
     }
-    for (const [target, stores] of served) {
-      this.watched.set(target, Array.from(stores.union(new Set(this.watched.get(target)))));
+    for (const [target, { stores, marks }] of served) {
+      const own = this.watched.get(target);
+      const all = Array.from(stores.union(new Set(own?.stores)));
+      this.watched.set(target, { stores: all, marks: marks | (own?.marks ?? 0) });
     }
     this.touchAll();
   }
 
-  /** Says that a target's state changed: the stores to which it matters are judged at the next `settle`. */
+  /** Says that a target's state changed: where it matters, its methods are judged at the next `settle`. */
   touch(target: TargetId): void {
-    const stores = this.watched.get(target);
-    if (stores === undefined || this.touched.has(target)) return;
-    if (stores.length > 1) this.touched.add(target);
-    for (const store of stores) this.mark(store);
+    const watch = this.watched.get(target);
+    if (watch === undefined || this.touched.has(target)) return;
+    if (watch.stores.length > 1) this.touched.add(target);
+    for (const store of watch.stores) this.mark(store, watch.marks);
   }
 
   /** Says that any state may have changed. */
   touchAll(): void {
-    for (const store of this.stores.values()) this.mark(store);
+    for (const store of this.stores.values()) this.mark(store, ALL_MARKS);
   }
 
   /** The stores whose payments hang on `target`: its own, or those that it serves. */
   storesServedBy(target: TargetId): readonly StoreId[] {
-    return (this.watched.get(target) ?? []).map(({ id }) => id);
+    return (this.watched.get(target)?.stores ?? []).map(({ id }) => id);
   }
 
   /**
-   * Judges the marked stores anew, each once. Changes of state, by store and in the order of the configured methods;
+   * Judges what is marked anew, each method once. Changes of state, by store and in the order of the configured methods;
    * they began `atMs`. A message that tells other numbers alone is no change, but `of` has it.
    */
   settle(atMs: number): readonly PaymentMethodChanged[] {
@@ -101,8 +124,8 @@ export class PaymentMethods {
     const changes = this.endOrphans(atMs);
     const judge = new MethodJudge(this.statusOf);
     for (const store of marked) {
-      store.isMarked = false;
       this.judgeStore(store, judge, atMs, changes);
+      store.marks = 0;
     }
     return changes;
   }
@@ -132,10 +155,23 @@ export class PaymentMethods {
     this.orphans = orphans;
   }
 
-  private mark(store: StoreWatch): void {
-    if (store.isMarked) return;
-    store.isMarked = true;
-    this.marked.push(store);
+  /** Targets that are lanes of the same methods share one watch: there are very many. */
+  private watchLanes(store: StoreWatch): void {
+    const marksOf = new Map<TargetId, number>();
+    for (const { lanes, mark } of store.plans) {
+      for (const { target } of lanes) marksOf.set(target, (marksOf.get(target) ?? 0) | mark);
+    }
+    const watches = new Map<number, Watch>();
+    for (const [target, marks] of marksOf) {
+      const watch = watches.get(marks) ?? { stores: [store], marks };
+      watches.set(marks, watch);
+      this.watched.set(target, watch);
+    }
+  }
+
+  private mark(store: StoreWatch, marks: number): void {
+    if (store.marks === 0) this.marked.push(store);
+    store.marks |= marks;
   }
 
   private judgeStore(
@@ -145,22 +181,20 @@ export class PaymentMethods {
     changes: PaymentMethodChanged[],
   ): void {
     let isChanged = false;
-    const statuses = new Map<string, MethodStatus>();
+    const statuses = new Map(store.statuses);
     for (const plan of store.plans) {
-      const before = store.statuses.get(plan.name);
+      const before = statuses.get(plan.name);
+      if (before !== undefined && (plan.mark & store.marks) === 0) continue;
       const judgement = judge.judge(plan);
       const from = before?.state ?? 'unknown';
       const isSame = judgement.state === from;
-      if (before !== undefined && isSame && isAlike(before, judgement)) {
-        statuses.set(plan.name, before);
-        continue;
-      }
+      if (before !== undefined && isSame && isAlike(before, judgement)) continue;
       isChanged = true;
       const status = { ...judgement, sinceMs: isSame ? (before?.sinceMs ?? atMs) : atMs };
       statuses.set(plan.name, status);
       if (!isSame) changes.push(this.describeChange(store.id, plan.name, from, status));
     }
-    if (isChanged || statuses.size !== store.statuses.size) store.statuses = statuses;
+    if (isChanged) store.statuses = statuses;
   }
 
   private endOrphans(atMs: number): PaymentMethodChanged[] {
@@ -203,9 +237,11 @@ function isAlike(before: MethodStatus, { reason, message }: Judgement): boolean 
   return before.reason === reason && before.message === message;
 }
 
-/** Each once. */
-function groupsOf(plans: readonly MethodPlan[]): ReadonlySet<ServiceGroup> {
-  return new Set(
-    plans.flatMap(({ lanes, services }) => [...services, ...new Set(lanes.flatMap((lane) => lane.services))]),
-  );
+/** Of all services that it needs. */
+function membersOf({ lanes, services }: MethodPlan): ReadonlySet<TargetId> {
+  const groups = new Set<ServiceGroup>(services);
+  for (const lane of lanes) for (const group of lane.services) groups.add(group);
+  const members = new Set<TargetId>();
+  for (const group of groups) for (const member of group.members) members.add(member);
+  return members;
 }

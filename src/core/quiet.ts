@@ -42,6 +42,8 @@ interface Span {
   readonly why: string;
 }
 
+const MINUTE_MS = 60_000;
+
 /**
  * What people have said not to be told of, and when stores are closed: the fold of the journal's maintenance and
  * silence events. Spans hold from their start up to, not with, their end, whether or not their events came: time is
@@ -55,8 +57,8 @@ export class Quiet {
   /** Those that hold by time alone; rebuilt when one changes. A flexible one that has not begun is not among them. */
   private spans: readonly Span[] = [];
   private flexible: readonly (Span & { readonly maintenance: Maintenance; readonly lastsMs: number })[] = [];
-  /** The last answer for each store: whole stores are asked for at one moment. */
-  private readonly closedAt = new Map<StoreId, { readonly atMs: number; readonly isClosed: boolean }>();
+  /** The last answer for each store: it is good for a minute, for stores open and close with one. */
+  private readonly closedAt = new Map<StoreId, { readonly minute: number; readonly isClosed: boolean }>();
 
   constructor(estate: Estate) {
     this.estate = estate;
@@ -187,8 +189,9 @@ export class Quiet {
     const store = target.store === undefined ? undefined : this.estate.stores.get(target.store);
     if (store?.openingHours === undefined) return undefined;
     let known = this.closedAt.get(store.id);
-    if (known?.atMs !== atMs) {
-      known = { atMs, isClosed: isOpenAt(store, atMs) === false };
+    const minute = Math.floor(atMs / MINUTE_MS);
+    if (known?.minute !== minute) {
+      known = { minute, isClosed: isOpenAt(store, atMs) === false };
       this.closedAt.set(store.id, known);
     }
     return known.isClosed ? store : undefined;

@@ -1,4 +1,5 @@
-import { LEAF_DOWN, LEAF_UP, type LeafTable, type Term } from './leaf-table.ts';
+import { LEAF_DOWN, type LeafTable, type Term } from './leaf-table.ts';
+import { UpRows } from './scope-rows.ts';
 
 /** Scopes that may explain something, as columns: found through the leaves that are down. */
 export interface Candidates {
@@ -20,7 +21,10 @@ export interface Candidates {
   /** For each combination: the candidate of each down leaf, by its index in `downLeaves`; -1 for none. */
   readonly ofDown: readonly Int32Array[];
   readonly downLeaves: Int32Array;
-  readonly upLeaves: Int32Array;
+  /** How many leaves are up. */
+  readonly upCount: number;
+  /** What is known of each leaf. */
+  readonly states: Uint8Array;
 }
 
 /** Fewer failures are no scope. */
@@ -51,8 +55,7 @@ export function compareCandidates(candidates: Candidates, a: number, b: number):
 /** Every scope with enough failures, but for conjunctions whose known members one of their labels names alone. */
 export function findCandidates(table: LeafTable, states: Uint8Array): Candidates {
   const downLeaves = leavesIn(states, LEAF_DOWN);
-  const upLeaves = leavesIn(states, LEAF_UP);
-  const draft = new Draft(table, downLeaves, upLeaves);
+  const draft = new Draft(table, states, downLeaves);
   draft.countEverything();
   for (let label = 0; label < table.labels.length; label++) draft.countLabel(label);
   for (let a = 0; a < table.labels.length; a++) {
@@ -62,19 +65,17 @@ export function findCandidates(table: LeafTable, states: Uint8Array): Candidates
 }
 
 function leavesIn(states: Uint8Array, state: number): Int32Array {
-  let count = 0;
-  for (const found of states) if (found === state) count++;
-  const leaves = new Int32Array(count);
-  let at = 0;
-  for (let leaf = 0; leaf < states.length; leaf++) if (states[leaf] === state) leaves[at++] = leaf;
-  return leaves;
+  const leaves: number[] = [];
+  for (let leaf = states.indexOf(state); leaf >= 0; leaf = states.indexOf(state, leaf + 1)) leaves.push(leaf);
+  return Int32Array.from(leaves);
 }
 
 /** What of a label can be part of a scope: values with enough failures, numbered anew. */
 interface Live {
   readonly values: readonly number[];
+  /** The number of each value; -1 where it has none. */
+  readonly ofCode: Int32Array;
   readonly ofDown: Int32Array;
-  readonly ofUp: Int32Array;
   readonly down: Int32Array;
   readonly up: Int32Array;
 }
@@ -89,16 +90,23 @@ class Draft implements Candidates {
   readonly combinations: (readonly number[])[] = [];
   readonly ofDown: Int32Array[] = [];
   readonly downLeaves: Int32Array;
-  readonly upLeaves: Int32Array;
+  readonly states: Uint8Array;
   private readonly table: LeafTable;
   private readonly live: Live[] = [];
   private dense = new Int32Array(0);
   private denseUp = new Int32Array(0);
 
-  constructor(table: LeafTable, downLeaves: Int32Array, upLeaves: Int32Array) {
+  private readonly upRows: UpRows;
+
+  constructor(table: LeafTable, states: Uint8Array, downLeaves: Int32Array) {
     this.table = table;
+    this.states = states;
     this.downLeaves = downLeaves;
-    this.upLeaves = upLeaves;
+    this.upRows = new UpRows(table, states);
+  }
+
+  get upCount(): number {
+    return this.upRows.count;
   }
 
   get count(): number {
@@ -108,7 +116,7 @@ class Draft implements Candidates {
   countEverything(): void {
     const { length } = this.downLeaves;
     const isEnough = length >= Math.min(FEWEST_OF_ALL, this.table.size / 2);
-    const id = isEnough ? this.add(-1, -1, length, this.upLeaves.length, 0) : -1;
+    const id = isEnough ? this.add(-1, -1, length, this.upCount, 0) : -1;
     this.ofDown.push(new Int32Array(length).fill(id));
     this.combinations.push([]);
   }
@@ -116,15 +124,11 @@ class Draft implements Candidates {
   countLabel(label: number): void {
     const { codes, values } = this.table.labels[label] ?? { codes: new Int32Array(0), values: [] };
     const down = new Int32Array(values.length);
-    const up = new Int32Array(values.length);
     for (const leaf of this.downLeaves) {
       const code = codes[leaf] ?? -1;
       if (code >= 0) down[code] = (down[code] ?? 0) + 1;
     }
-    for (const leaf of this.upLeaves) {
-      const code = codes[leaf] ?? -1;
-      if (code >= 0) up[code] = (up[code] ?? 0) + 1;
-    }
+    const up = this.upRows.countLabel(label, down, FEWEST_DOWN);
     const liveValues: number[] = [];
     const liveOf = new Int32Array(values.length).fill(-1);
     const idOf = new Int32Array(values.length).fill(-1);
@@ -145,8 +149,8 @@ class Draft implements Candidates {
     this.ofDown.push(lookUp(this.downLeaves, idOf));
     this.live[label] = {
       values: liveValues,
+      ofCode: liveOf,
       ofDown: lookUp(this.downLeaves, liveOf),
-      ofUp: lookUp(this.upLeaves, liveOf),
       down: Int32Array.from(liveValues, (code) => down[code] ?? 0),
       up: Int32Array.from(liveValues, (code) => up[code] ?? 0),
     };
@@ -179,12 +183,18 @@ class Draft implements Candidates {
       keys[j] = key;
       if (key >= 0) down[key] = (down[key] ?? 0) + 1;
     }
-    for (let j = 0; j < this.upLeaves.length; j++) {
-      const x = first.ofUp[j] ?? -1;
-      const y = second.ofUp[j] ?? -1;
+    const { rows, firstCodes, secondCodes, weights } = this.upRows.ofPair(a, b);
+    for (let i = 0; i < rows.length; i++) {
+      const row = rows[i] ?? 0;
+      const firstCode = firstCodes[row] ?? -1;
+      const secondCode = secondCodes[row] ?? -1;
+      if (firstCode < 0 || secondCode < 0) continue;
+      const x = first.ofCode[firstCode] ?? -1;
+      const y = second.ofCode[secondCode] ?? -1;
       if (x < 0 || y < 0) continue;
       const key = slots === undefined ? x * width + y : (slots.get(x * width + y) ?? -1);
-      if (key >= 0 && (down[key] ?? 0) >= FEWEST_DOWN) up[key] = (up[key] ?? 0) + 1;
+      if (key < 0 || (down[key] ?? 0) < FEWEST_DOWN) continue;
+      up[key] = (up[key] ?? 0) + (weights === undefined ? 1 : (weights[row] ?? 0));
     }
     const cost = this.costOfPair(a, b);
     const touched = keys.slice();

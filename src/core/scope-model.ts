@@ -48,22 +48,16 @@ export class Scorer {
   readonly candidates: Candidates;
   private readonly table: LeafTable;
   private readonly knownMembers = new Map<number, Int32Array>();
-  private readonly isDown: Uint8Array;
-  private readonly isKnown: Uint8Array;
 
   constructor(table: LeafTable, candidates: Candidates) {
     this.table = table;
     this.candidates = candidates;
-    this.isDown = new Uint8Array(table.size);
-    this.isKnown = new Uint8Array(table.size);
-    for (const leaf of candidates.downLeaves) this.isDown[leaf] = this.isKnown[leaf] = 1;
-    for (const leaf of candidates.upLeaves) this.isKnown[leaf] = 1;
   }
 
   /** The model without a cause. */
   nothing(mostBackground = MOST_BACKGROUND): PlacedModel {
-    const { downLeaves, upLeaves } = this.candidates;
-    const cells = [{ causes: [], down: downLeaves.length, up: upLeaves.length }];
+    const { downLeaves, upCount } = this.candidates;
+    const cells = [{ causes: [], down: downLeaves.length, up: upCount }];
     const from = { background: FIRST_BACKGROUND, mostBackground };
     return { ...this.fit([], cells, [], from), cellOf: new Uint16Array(this.table.size) };
   }
@@ -93,7 +87,7 @@ export class Scorer {
       cellOf[leaf] = to;
       const [old, own] = [next[from], next[to]];
       if (old === undefined || own === undefined) continue;
-      if (this.isDown[leaf] === 1) {
+      if (states[leaf] === LEAF_DOWN) {
         old.down--;
         own.down++;
       } else {
@@ -128,7 +122,7 @@ export class Scorer {
     const up = new Int32Array(cells.length);
     for (const leaf of this.membersOf(cause)) {
       const cell = cellOf[leaf] ?? 0;
-      if (this.isDown[leaf] === 1) down[cell] = (down[cell] ?? 0) + 1;
+      if (states[leaf] === LEAF_DOWN) down[cell] = (down[cell] ?? 0) + 1;
       else up[cell] = (up[cell] ?? 0) + 1;
     }
     const next: Cell[] = [];
@@ -144,9 +138,9 @@ export class Scorer {
   membersOf(candidate: number): Int32Array {
     let members = this.knownMembers.get(candidate);
     if (members === undefined) {
-      const { isKnown } = this;
+      const { states } = this.candidates;
       members = membersOf(this.table, termsOf(this.candidates, candidate)).filter(
-        (leaf) => isKnown[leaf] === 1,
+        (leaf) => states[leaf] !== LEAF_UNKNOWN,
       );
       this.knownMembers.set(candidate, members);
     }
@@ -160,8 +154,8 @@ export class Scorer {
     rates: readonly number[],
     { background, mostBackground }: Pick<Model, 'background' | 'mostBackground'>,
   ): Model {
-    const { downLeaves, upLeaves, down, up } = this.candidates;
-    const known = downLeaves.length + upLeaves.length;
+    const { downLeaves, upCount, down, up } = this.candidates;
+    const known = downLeaves.length + upCount;
     const members = causes.map((cause) => (down[cause] ?? 0) + (up[cause] ?? 0));
     const fitted = Array.from(rates);
     let noise = background;

@@ -6,6 +6,9 @@ import { makeRecurrence, type Recurrence } from './recurrence.ts';
 
 /** Unit: ms. */
 const REVIEW_INTERVAL_MS = 1_000;
+/** How far ahead the next time of a recurring plan is told. Unit: ms. */
+const AHEAD_MS = 7 * 86_400_000;
+const HOUR_MS = 3_600_000;
 /** What a plan of the configuration makes of itself at a time: its id and that time. */
 const OCCURRENCE = /^(.*)@\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/s;
 
@@ -16,6 +19,8 @@ interface Recurring {
   readonly recurrence: Recurrence;
   /** Up to when its starts have been looked for. Epoch ms, UTC. */
   reviewedMs: number;
+  /** Its starts from an hour's beginning on, which counts hours of epoch time: looked for once in that hour. */
+  ahead: { readonly hour: number; readonly startsMs: readonly number[] } | undefined;
 }
 
 /**
@@ -54,11 +59,34 @@ export class MaintenanceCalendar implements Disposable {
               plan,
               recurrence: makeRecurrence(plan.cron, plan.timezone),
               reviewedMs: nowMs - plan.lastsMs,
+              ahead: undefined,
             },
           ]
         : [],
     );
     this.review();
+  }
+
+  /**
+   * What the configuration plans and nothing has been recorded of, the next first: of a recurring plan its next time
+   * within a week. What was called off is not among them.
+   */
+  coming(): readonly Maintenance[] {
+    const nowMs = this.clock.nowMs();
+    const known = new Set(Array.from(this.quiet.maintenances(), ({ maintenance }) => maintenance.id));
+    const planned = this.plans.flatMap((plan) =>
+      plan.kind === 'once' && nowMs < plan.endsAtMs
+        ? [occurrenceOf(plan, plan.startsAtMs, plan.endsAtMs)]
+        : [],
+    );
+    const isComing = ({ id }: Maintenance): boolean => !known.has(id) && !this.quiet.isOver(id);
+    const next = this.recurring.flatMap((recurring) => {
+      const { plan } = recurring;
+      const startsMs = startsAhead(recurring, nowMs).filter((startMs) => nowMs < startMs);
+      const times = startsMs.values().map((startMs) => occurrenceOf(plan, startMs, startMs + plan.lastsMs));
+      return times.filter(isComing).take(1).toArray();
+    });
+    return [...planned.filter(isComing), ...next].sort((a, b) => a.startsAtMs - b.startsAtMs);
   }
 
   [Symbol.dispose](): void {
@@ -116,17 +144,8 @@ export class MaintenanceCalendar implements Disposable {
 
   private beginWhenDue(plan: PlannedMaintenance, startsAtMs: number, endsAtMs: number, nowMs: number): void {
     if (nowMs < startsAtMs || endsAtMs <= nowMs) return;
-    const { selector, by, comment, flexibleMs } = plan;
-    const maintenance: Maintenance = {
-      id: occurrenceId(plan, startsAtMs),
-      selector,
-      startsAtMs,
-      endsAtMs,
-      ...(flexibleMs === undefined ? {} : { flexibleMs }),
-      by,
-      comment,
-    };
-    const { id } = maintenance;
+    const maintenance = occurrenceOf(plan, startsAtMs, endsAtMs);
+    const { id, flexibleMs } = maintenance;
     if (this.quiet.isOver(id) || this.isKnown(maintenance)) return;
     const kind = flexibleMs === undefined ? 'maintenance-started' : 'maintenance-planned';
     this.recordOnce(`${id} starts`, { atMs: nowMs, kind, maintenance });
@@ -159,6 +178,22 @@ export class MaintenanceCalendar implements Disposable {
       },
     );
   }
+}
+
+/** Looking costs milliseconds: what was found holds for the hour. */
+function startsAhead(recurring: Recurring, nowMs: number): readonly number[] {
+  const hour = Math.floor(nowMs / HOUR_MS);
+  if (recurring.ahead?.hour !== hour) {
+    const fromMs = hour * HOUR_MS;
+    recurring.ahead = { hour, startsMs: recurring.recurrence.between(fromMs - 1, fromMs + AHEAD_MS) };
+  }
+  return recurring.ahead.startsMs;
+}
+
+function occurrenceOf(plan: PlannedMaintenance, startsAtMs: number, endsAtMs: number): Maintenance {
+  const { selector, by, comment, flexibleMs } = plan;
+  const flexible = flexibleMs === undefined ? {} : { flexibleMs };
+  return { id: occurrenceId(plan, startsAtMs), selector, startsAtMs, endsAtMs, ...flexible, by, comment };
 }
 
 function occurrenceId(plan: PlannedMaintenance, startsAtMs: number): string {

@@ -17,6 +17,8 @@ export interface Store {
   readonly timezone: string;
   /** As written in the file, e.g. `Mo-Sa 07:00-22:00; Su 09:00-21:00`. */
   readonly openingHours?: string;
+  /** Days on which the `PH` of those hours holds, counted from 1 January 1970. Absent: they have none. */
+  readonly publicHolidays?: readonly number[];
   /** SEK an ordinary week, as the file gives it; whole öre. */
   readonly weeklySalesOre?: number;
   readonly labels: Labels;

@@ -7,10 +7,18 @@ interface Span {
   readonly until: number;
 }
 
-/** When a store is open on each day of the week, Monday first. A span belongs to the day on which it begins. */
-export type OpeningHours = readonly (readonly Span[])[];
+/** On each day of the week, Monday first. A span belongs to the day on which it begins. */
+type Week = readonly (readonly Span[])[];
+
+/** When a store is open. */
+export interface OpeningHours {
+  readonly week: Week;
+  /** On a public holiday that falls on each of these days. Absent: no rule is about public holidays. */
+  readonly onHolidays?: Week;
+}
 
 const DAYS = ['Mo', 'Tu', 'We', 'Th', 'Fr', 'Sa', 'Su'] as const;
+const HOLIDAY = 'PH';
 const EVERY_DAY = DAYS.map((_, day) => day);
 const DAY_MINUTES = 1_440;
 const DAY_MS = 86_400_000;
@@ -19,32 +27,44 @@ const EXAMPLE = 'as in Mo-Sa 07:00-22:00; Su 09:00-21:00';
 
 /**
  * Reads `Mo-Sa 07:00-22:00; Su 09:00-21:00`, also `Mo,We`, several times a day with commas between, `24/7`, `off`,
- * and times past midnight (`22:00-02:00`): the part of OpenStreetMap's opening_hours that needs no calendar.
- * Of two rules for a day the later holds. Days that no rule names are closed.
+ * times past midnight (`22:00-02:00`), and `PH`, alone or among days, for public holidays: the part of OpenStreetMap's
+ * opening_hours that needs no calendar but theirs. Of two rules for a day the later holds; a public holiday that no `PH`
+ * is said of is a day of the week like others. Days that no rule names are closed.
  */
 export function parseOpeningHours(text: string): Result<OpeningHours> {
   const week: (readonly Span[])[] = DAYS.map(() => []);
+  const onHolidays: (readonly Span[])[] = DAYS.map(() => []);
+  let isAboutHolidays = false;
   const rules = text.replaceAll(/[–—]/g, '-').split(';');
   const used = rules.at(-1)?.trim() === '' ? rules.slice(0, -1) : rules;
   if (used.length === 0) return err(`these are no opening hours; write them ${EXAMPLE}, or leave them out`);
   for (const rule of used) {
     const read = parseRule(rule.trim());
     if (!read.ok) return err(`${JSON.stringify(text)} is not opening hours: ${read.error}`);
-    for (const day of read.value.days) week[day] = read.value.spans;
+    const { days, isOnHolidays, spans } = read.value;
+    for (const day of days) week[day] = spans;
+    for (const day of isOnHolidays ? EVERY_DAY : days) onHolidays[day] = spans;
+    isAboutHolidays ||= isOnHolidays;
   }
-  return ok(Object.freeze(week));
+  return ok(Object.freeze({ week, ...(isAboutHolidays ? { onHolidays } : {}) }));
 }
 
-interface Rule {
+/** When a rule holds. */
+interface RuleDays {
   readonly days: readonly number[];
+  /** Also on every public holiday. */
+  readonly isOnHolidays: boolean;
+}
+
+interface Rule extends RuleDays {
   readonly spans: readonly Span[];
 }
 
 function parseRule(text: string): Result<Rule> {
-  if (text === '24/7') return ok({ days: EVERY_DAY, spans: [{ from: 0, until: DAY_MINUTES }] });
+  if (text === '24/7') return ok({ ...WHOLE_WEEK, spans: [{ from: 0, until: DAY_MINUTES }] });
   if (text === '') return err('a rule between two semicolons is empty');
   const [, dayText = '', timeText = ''] = /^([^\d]*?)(\d.*|off|closed)?$/i.exec(text) ?? [];
-  const days = dayText.trim() === '' ? ok(EVERY_DAY) : parseDays(dayText.trim());
+  const days = dayText.trim() === '' ? ok(WHOLE_WEEK) : parseDays(dayText.trim());
   if (!days.ok) return days;
   if (timeText === '') return err(`${JSON.stringify(text)} has no times; write them ${EXAMPLE}, or off`);
   const spans: Span[] = [];
@@ -55,23 +75,32 @@ function parseRule(text: string): Result<Rule> {
       spans.push(span.value);
     }
   }
-  return ok({ days: days.value, spans: Object.freeze(spans) });
+  return ok({ ...days.value, spans: Object.freeze(spans) });
 }
 
-function parseDays(text: string): Result<readonly number[]> {
+const WHOLE_WEEK: RuleDays = { days: EVERY_DAY, isOnHolidays: false };
+
+function parseDays(text: string): Result<RuleDays> {
   const days: number[] = [];
+  let isOnHolidays = false;
   for (const part of text.split(',')) {
+    if (part.trim().toUpperCase() === HOLIDAY) {
+      isOnHolidays = true;
+      continue;
+    }
     const [first = '', last = first, more] = part.split('-').map((day) => day.trim());
     const [from, to] = [dayOf(first), dayOf(last)];
     if (from === -1 || to === -1 || more !== undefined) {
       const wrong = from !== -1 && more === undefined ? last : first;
       const shown = JSON.stringify(more === undefined ? wrong : part.trim());
-      return err(`${shown} is not a day; the days are ${DAYS.join(', ')}, as in Mo-Fr or Mo,We`);
+      return err(
+        `${shown} is not a day; the days are ${DAYS.join(', ')}, as in Mo-Fr or Mo,We, and ${HOLIDAY} for public holidays`,
+      );
     }
     const length = ((to - from + DAYS.length) % DAYS.length) + 1;
     for (let i = 0; i < length; i++) days.push((from + i) % DAYS.length);
   }
-  return ok(days);
+  return ok({ days, isOnHolidays });
 }
 
 function dayOf(text: string): number {
@@ -102,13 +131,19 @@ function minutesOf(hours: string | undefined, minutes: string | undefined): numb
   return time <= DAY_MINUTES ? time : undefined;
 }
 
-const HOURS = new WeakMap<Store, OpeningHours | undefined>();
+/** Hours with the public holidays that they are about. */
+export interface DatedHours extends OpeningHours {
+  readonly holidays?: ReadonlySet<number>;
+}
 
-function hoursOf(store: Store): OpeningHours | undefined {
+const HOURS = new WeakMap<Store, DatedHours | undefined>();
+
+function hoursOf(store: Store): DatedHours | undefined {
   if (store.openingHours === undefined) return undefined;
   if (!HOURS.has(store)) {
     const read = parseOpeningHours(store.openingHours);
-    HOURS.set(store, read.ok ? read.value : undefined);
+    const holidays = new Set(store.publicHolidays);
+    HOURS.set(store, read.ok ? { ...read.value, holidays } : undefined);
   }
   return HOURS.get(store);
 }
@@ -120,9 +155,7 @@ function hoursOf(store: Store): OpeningHours | undefined {
  */
 export function isOpenAt(store: Store, atMs: number): boolean | undefined {
   const hours = hoursOf(store);
-  if (hours === undefined) return undefined;
-  const zone = zoneOf(store.timezone);
-  return isWithin(hours, zone, atMs);
+  return hours && isWithinHours(hours, store.timezone, atMs);
 }
 
 /**
@@ -131,11 +164,20 @@ export function isOpenAt(store: Store, atMs: number): boolean | undefined {
  */
 export function nextOpeningMs(store: Store, afterMs: number): number | undefined {
   const hours = hoursOf(store);
-  if (hours === undefined) return undefined;
-  const zone = zoneOf(store.timezone);
+  return hours && nextBeginMs(hours, store.timezone, afterMs);
+}
+
+/** Whether `hours` hold at `atMs` (epoch ms, UTC) by the clock of `timezone`, an IANA zone; see `isOpenAt`. */
+export function isWithinHours(hours: DatedHours, timezone: string, atMs: number): boolean {
+  return isWithin(hours, zoneOf(timezone), atMs);
+}
+
+/** When `hours` next begin after `afterMs`, as `nextOpeningMs` says it. Undefined: they always hold, or never. */
+export function nextBeginMs(hours: DatedHours, timezone: string, afterMs: number): number | undefined {
+  const zone = zoneOf(timezone);
   const today = dayNumber(zone, afterMs);
-  // Two weeks: the one opening of a week may fall into the hour that spring leaves out.
-  for (let day = today; day <= today + 2 * DAYS.length; day++) {
+  const lastDay = today + (hours.onHolidays === undefined ? DAYS_AHEAD : HOLIDAYS_AHEAD);
+  for (let day = today; day <= lastDay; day++) {
     const openings = spansOn(hours, zone, day)
       .filter(({ fromMs, untilMs }) => fromMs > afterMs && untilMs > fromMs)
       .map(({ fromMs }) => fromMs)
@@ -145,7 +187,12 @@ export function nextOpeningMs(store: Store, afterMs: number): number | undefined
   return undefined;
 }
 
-function isWithin(hours: OpeningHours, zone: Zone, atMs: number): boolean {
+/** Two weeks: the one opening of a week may fall into the hour that spring leaves out. */
+const DAYS_AHEAD = 14;
+/** The one opening may be on a public holiday, or holidays may follow each other. */
+const HOLIDAYS_AHEAD = 400;
+
+function isWithin(hours: DatedHours, zone: Zone, atMs: number): boolean {
   const today = dayNumber(zone, atMs);
   const holds = ({ fromMs, untilMs }: Interval): boolean => fromMs <= atMs && atMs < untilMs;
   return spansOn(hours, zone, today).some(holds) || spansOn(hours, zone, today - 1).some(holds);
@@ -158,9 +205,10 @@ interface Interval {
 }
 
 /** The spans that begin on a day; `day` counts from 1 January 1970, a Thursday. */
-function spansOn(hours: OpeningHours, zone: Zone, day: number): readonly Interval[] {
+function spansOn({ week, onHolidays, holidays }: DatedHours, zone: Zone, day: number): readonly Interval[] {
   const weekday = (((day + 3) % DAYS.length) + DAYS.length) % DAYS.length;
-  return (hours[weekday] ?? []).map(({ from, until }) => ({
+  const spans = (onHolidays !== undefined && holidays?.has(day) ? onHolidays : week)[weekday] ?? [];
+  return spans.map(({ from, until }) => ({
     fromMs: instantOf(zone, day * DAY_MS + from * MINUTE_MS),
     untilMs: instantOf(zone, day * DAY_MS + until * MINUTE_MS),
   }));

@@ -25,7 +25,7 @@ const RANK: Readonly<Record<State, number>> = { down: 0, degraded: 1, up: 2, unk
  * with stores and open incidents, not with targets.
  */
 export function makeSnapshot(
-  source: Pick<FeedSource, 'board' | 'estate' | 'methodsNow'>,
+  source: Pick<FeedSource, 'board' | 'estate' | 'methodsNow' | 'incidentsNow'>,
   filter: FeedFilter,
   nowMs: number,
 ): Snapshot {
@@ -47,6 +47,9 @@ export function makeSnapshot(
     else known.push(place);
   }
   const isWanted = makeIncidentFilter(places, estate, filter);
+  // By the severity announced, as the events that follow are filtered: who is told of one also hears of its end.
+  const isSevere = (incident: Incident): boolean =>
+    isSevereEnough(board.openIncident(incident.id) ?? incident, filter);
   const describe = (id: StoreId, own: readonly Place[]): WireStore => {
     const methods = { announced: board.methodsOf(id), now: source.methodsNow?.(id) };
     return wireStore(id, estate.stores.get(id), own, methods);
@@ -57,7 +60,7 @@ export function makeSnapshot(
     at: new Date(nowMs).toISOString(),
     targets: { counts },
     stores: Array.from(parts, ([id, own]) => describe(id, own)).sort(byWorst),
-    incidents: board.openIncidents().filter(isWanted).map(wireIncident),
+    incidents: openIncidents(source).filter(isSevere).filter(isWanted).map(wireIncident),
     ...(sight === undefined
       ? {}
       : { blind: { reason: sight.reason, message: sight.message, since: toIso(sight.sinceMs) } }),
@@ -171,6 +174,25 @@ function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
+/**
+ * Incidents that are open by what was announced, oldest first: what they are is told as they stand now, where somebody
+ * knows; who has taken one on, as announced.
+ */
+export function openIncidents({
+  board,
+  incidentsNow,
+}: Pick<FeedSource, 'board' | 'incidentsNow'>): readonly Incident[] {
+  const now = new Map(incidentsNow?.().map((incident) => [incident.id, incident]));
+  return board.openIncidents().map((announced) => asItStands(announced, now.get(announced.id)));
+}
+
+function asItStands(announced: Incident, now: Incident | undefined): Incident {
+  if (now === undefined || now.acknowledgement === announced.acknowledgement) return now ?? announced;
+  const { acknowledgement: _ahead, ...rest } = now;
+  const { acknowledgement } = announced;
+  return acknowledgement === undefined ? rest : { ...rest, acknowledgement };
+}
+
 const keptIncidents = new WeakMap<Incident, Snapshot['incidents'][number]>();
 
 function wireIncident(incident: Incident): Snapshot['incidents'][number] {
@@ -201,7 +223,7 @@ function makeIncidentFilter(
     }
     return places.some(({ targets }) => targets.some((target) => isInScope(target, labels)));
   };
-  return (incident) => isSevereEnough(incident, filter) && (isEverywhere || incident.scope.some(holds));
+  return (incident) => isEverywhere || incident.scope.some(holds);
 }
 
 function isInScope(target: Target, labels: Labels): boolean {

@@ -1,5 +1,5 @@
 import type { Board } from '../core/board.ts';
-import type { JournalEvent } from '../core/events.ts';
+import type { Incident, JournalEvent } from '../core/events.ts';
 import type { MethodStatus } from '../core/payment-methods.ts';
 import type { Estate } from '../estate/estate.ts';
 import type { StoreId } from '../estate/ids.ts';
@@ -17,6 +17,8 @@ export interface FeedSource {
    * something changes.
    */
   methodsNow?(store: StoreId): ReadonlyMap<string, MethodStatus>;
+  /** Open incidents as the outages stand now: an incident grows and shrinks more often than it is told of. */
+  incidentsNow?(): readonly Incident[];
   /** Calls `listener` with each batch of events once they are on disk, in order, no gaps. Listeners must not throw. */
   subscribe(listener: (events: readonly JournalEvent[]) => void): Disposable;
 }

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Board } from '../core/board.ts';
 import type { TargetColumns } from '../core/columns.ts';
-import type { EventDraft, JournalEvent, MethodState } from '../core/events.ts';
+import type { EventDraft, Incident, JournalEvent, Maintenance, MethodState } from '../core/events.ts';
 import type { ProbeReport } from '../core/outcome.ts';
 import type { Quiet } from '../core/quiet.ts';
 import type { StoreId, TargetId } from '../estate/ids.ts';
@@ -12,6 +12,7 @@ import type { Journal } from '../journal/journal.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Result } from '../lib/result.ts';
 import type { OutageFacts } from '../metrics/outage-facts.ts';
+import type { ListedMessage, MessageState } from '../notifiers/outbox-store.ts';
 import type { ProbeRequest, Prober } from '../probes/probe.ts';
 import type { Settings, SettingsProblem } from '../settings/settings.ts';
 import type { Authenticator } from './auth.ts';
@@ -49,8 +50,30 @@ export interface Acts {
   why(target: TargetId): { readonly rule: string; readonly why: string } | undefined;
   /** Maintenances and silences as announced so far. */
   readonly quiet: Quiet;
+  /** Maintenances that the configuration plans and nothing has been announced of, the next first. */
+  comingMaintenances(): readonly Maintenance[];
   /** As announced so far. */
   methodState(store: StoreId, method: string): MethodState;
+}
+
+/** How a channel does by which people are told. */
+export interface ChannelStatus {
+  readonly name: string;
+  /** Of the notifier. */
+  readonly type: string;
+  /** How many messages are in each state, of those that are still kept. */
+  readonly pending: number;
+  readonly delivered: number;
+  readonly dead: number;
+  /** What last kept a message from arriving, since the monitor started. */
+  readonly lastError?: { readonly message: string; readonly atMs: number; readonly isPermanent: boolean };
+}
+
+/** What people are told, and what of it has not arrived. */
+export interface Notifications {
+  channels(): readonly ChannelStatus[];
+  /** Newest first, `limit` at most, with ids below `beforeId` where one is given. */
+  messages(state: MessageState, limit: number, beforeId: number | undefined): readonly ListedMessage[];
 }
 
 /** All that the HTTP side knows of the monitor. It reads; only `probe`, `reload` and `acts` do anything. */
@@ -69,6 +92,8 @@ export interface AppContext {
   readonly log: Logger;
   /** Every store with its targets by state, as the feed's snapshot has them. */
   readonly stores: () => readonly WireStore[];
+  /** Open incidents, oldest first, as the feed's snapshot has them. */
+  readonly openIncidents: () => readonly Incident[];
   /** Answers `/api/v1/events/stream`. The caller's right to read is already checked. */
   readonly streamEvents: (request: IncomingMessage, response: ServerResponse) => void;
   /**
@@ -84,6 +109,7 @@ export interface AppContext {
   readonly reload: () => Promise<Result<ReloadSummary, readonly SettingsProblem[]>>;
   readonly readiness: () => Readiness;
   readonly calm: Calm;
+  readonly notifications: Notifications;
   /** Absent: this monitor takes no acts, and has no addresses for them. */
   readonly acts?: Acts;
 }

@@ -2,11 +2,13 @@ import type { Server } from 'node:http';
 import express, { type ErrorRequestHandler, type Express, type RequestHandler, type Response } from 'express';
 import helmet from 'helmet';
 import { actRoutes } from './act-routes.ts';
+import { relatedAlerts } from './alert-routes.ts';
 import type { AppContext } from './app-context.ts';
 import { includesRole, offeredToken } from './auth.ts';
 import { eventRoutes } from './event-routes.ts';
 import { HttpProblem, toProblem } from './http-problem.ts';
 import { metricsRoutes } from './metrics-routes.ts';
+import { notificationRoute } from './notification-route.ts';
 import { openapiRoute } from './openapi.ts';
 import { operationsRoutes } from './operations-routes.ts';
 import { pageRoute } from './page-route.ts';
@@ -17,7 +19,8 @@ import { runbookRoute } from './runbook-route.ts';
 import { serviceDiscoveryRoute } from './sd-route.ts';
 import { targetRoutes } from './target-routes.ts';
 
-const MAX_BODY = '16kb';
+/** Unit: bytes. */
+const MAX_BODY = 16 * 1024;
 
 /** Our whole HTTP side but the feed's sockets, ready to be given to a server (see `limitServer`). */
 export function createApp(context: AppContext): Express {
@@ -31,10 +34,7 @@ export function createApp(context: AppContext): Express {
     next();
   });
   const routes = makeRoutes(context);
-  const readBody = express.raw({ type: () => true, limit: MAX_BODY, inflate: false });
-  for (const route of routes) {
-    app[route.method](route.path, readBody, answerWith(context, route));
-  }
+  for (const route of routes) app[route.method](route.path, answerWith(context, route));
   for (const [path, same] of Map.groupBy(routes, (route) => route.path)) app.all(path, refuseMethod(same));
   app.use((request) => {
     throw new HttpProblem('not-found', `There is nothing at ${request.path}; / links to what there is.`);
@@ -52,6 +52,7 @@ export function limitServer(server: Server): void {
 }
 
 function makeRoutes(context: AppContext): readonly Route[] {
+  const related = relatedAlerts(context);
   const routes = [
     pageRoute(context),
     runbookRoute(),
@@ -59,8 +60,10 @@ function makeRoutes(context: AppContext): readonly Route[] {
     probeRoute(context),
     serviceDiscoveryRoute(context),
     ...targetRoutes(context),
-    ...eventRoutes(context),
+    ...eventRoutes(context, related),
+    ...related.routes,
     ...operationsRoutes(context),
+    notificationRoute(context),
     ...(context.acts === undefined ? [] : actRoutes(context, context.acts)),
   ];
   return [...routes, openapiRoute(context, routes)];
@@ -83,8 +86,17 @@ const HELMET = {
 } as const;
 
 function answerWith(context: AppContext, route: Route): RequestHandler {
+  const limit = route.maxBodyBytes ?? MAX_BODY;
+  const readBody = express.raw({ type: () => true, limit, inflate: false });
   return async (request, response) => {
+    // Before the body is read: nobody else is given the room for one.
     const caller = identify(context, route, request, response);
+    await new Promise<void>((resolve, reject) => {
+      readBody(request, response, (error?: unknown) => {
+        if (error === undefined) resolve();
+        else reject(Error.isError(error) ? error : new Error('the body cannot be read', { cause: error }));
+      });
+    });
     const gone = new AbortController();
     response.once('close', () => {
       if (!response.writableFinished) gone.abort(new DOMException('the client is gone', 'AbortError'));

@@ -3,6 +3,7 @@ import { EVENT_KINDS, type Incident, SEVERITIES } from '../core/events.ts';
 import { REASONS, SELF_REASONS } from '../core/reason.ts';
 import { toIncidentId } from '../estate/ids.ts';
 import { stampsToIso, toWire } from '../feed/protocol.ts';
+import { ALERT, type RelatedAlerts } from './alert-routes.ts';
 import type { AppContext } from './app-context.ts';
 import { HttpProblem } from './http-problem.ts';
 import { makeIncidentHistory } from './incident-history.ts';
@@ -20,6 +21,7 @@ const INCIDENT = z.strictObject({
   resolvedAt: z.iso.datetime().optional(),
   targetsDown: z.int(),
   targetsInScope: z.int().optional().describe('how many targets its scope has, of the kinds that fail'),
+  kinds: z.array(z.string()).optional().describe('kinds of what is down, as terminal or web'),
   storesAffected: z.int(),
   reason: z.enum([...REASONS, ...SELF_REASONS]),
   confidence: z.number().min(0).max(1).optional().describe('how well the scope explains what is seen'),
@@ -40,24 +42,33 @@ const INCIDENT = z.strictObject({
     .describe('who has taken it on'),
 });
 
+const INCIDENT_DETAIL = INCIDENT.extend({
+  relatedAlerts: z
+    .array(ALERT)
+    .optional()
+    .describe(
+      "Alertmanager's own alerts that touch its scope at about its time, at most twenty; absent: none",
+    ),
+});
+
 const EVENT = z
   .looseObject({ seq: z.int(), at: z.iso.datetime(), kind: z.enum(EVENT_KINDS) })
   .describe('an event; what else it holds depends on its kind');
 
 const SINCE = z.coerce.number().int().min(0).describe("an event's number: 0, or the seq of an event seen");
 
-export function eventRoutes(context: AppContext): readonly Route[] {
-  return [...incidentRoutes(context), eventListRoute(context), eventStreamRoute(context)];
+export function eventRoutes(context: AppContext, related: RelatedAlerts): readonly Route[] {
+  return [...incidentRoutes(context, related), eventListRoute(context), eventStreamRoute(context)];
 }
 
-function incidentRoutes({ board, journal }: AppContext): readonly Route[] {
+function incidentRoutes({ openIncidents, journal }: AppContext, related: RelatedAlerts): readonly Route[] {
   const readResolved = makeIncidentHistory(journal);
   return [
     defineRoute({
       method: 'get',
       path: '/api/v1/incidents',
       access: 'viewer',
-      summary: 'Incidents, newest first',
+      summary: 'Incidents, newest first; open ones as they stand now',
       query: z.strictObject({
         state: z.enum(['open', 'resolved', 'all']).default('open').describe('one of open, resolved, all'),
         limit: LIMIT,
@@ -75,7 +86,7 @@ function incidentRoutes({ board, journal }: AppContext): readonly Route[] {
       },
       async answer({ response }, { state, limit, after }) {
         const resolved = state === 'open' ? [] : (await readResolved()).values();
-        const open = state === 'resolved' ? [] : board.openIncidents();
+        const open = state === 'resolved' ? [] : openIncidents();
         const all = [...open, ...resolved].sort(newestFirst);
         const rest = after === undefined ? all : all.filter((incident) => isAfter(incident, after));
         const page = rest.slice(0, limit);
@@ -90,16 +101,20 @@ function incidentRoutes({ board, journal }: AppContext): readonly Route[] {
       method: 'get',
       path: '/api/v1/incidents/:id',
       access: 'viewer',
-      summary: 'One incident, open or lately resolved',
+      summary: 'One incident: open, as it stands now, or lately resolved',
       query: NO_QUERY,
-      answers: { 200: { description: 'The incident', body: INCIDENT } },
+      answers: { 200: { description: 'The incident', body: INCIDENT_DETAIL } },
       async answer(exchange) {
         const id = toIncidentId(idOf(exchange));
-        const incident = board.openIncident(id) ?? (await readResolved()).get(id);
+        const incident = openIncidents().find((open) => open.id === id) ?? (await readResolved()).get(id);
         if (incident === undefined) {
           throw new HttpProblem('not-found', `There is no incident "${id}" among the open and the latest.`);
         }
-        exchange.response.json(toBody(incident));
+        const alerts = related.relatedTo(incident);
+        exchange.response.json({
+          ...toBody(incident),
+          ...(alerts.length === 0 ? {} : { relatedAlerts: alerts }),
+        });
       },
     }),
   ];

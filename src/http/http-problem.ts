@@ -46,7 +46,10 @@ export class HttpProblem extends Error {
 export function toProblem(error: unknown): HttpProblem {
   if (error instanceof HttpProblem) return error;
   const status = typeof error === 'object' && error !== null && 'status' in error ? error.status : undefined;
-  if (status === 413) return new HttpProblem('too-large', 'The request body is larger than 16 KiB.');
+  if (status === 413) {
+    const limit = typeof error === 'object' && error !== null && 'limit' in error ? Number(error.limit) : 0;
+    return new HttpProblem('too-large', `The request body is larger than ${Math.round(limit / 1_024)} KiB.`);
+  }
   if (typeof status === 'number' && status >= 400 && status < 500) {
     return new HttpProblem('bad-request', 'The request cannot be read.');
   }

@@ -25,6 +25,12 @@ export function describeModule(module: Module): Readonly<Record<string, unknown>
   };
 }
 
+/** A module of blackbox_exporter, which has no schedule: as it names the parts. */
+export function describeBlackboxModule(module: Module): Readonly<Record<string, unknown>> {
+  const { prober, timeoutMs, options } = module;
+  return { prober, timeout: inSeconds(timeoutMs), [prober]: hideSecrets(options, false) };
+}
+
 function inSeconds(durationMs: number): string {
   return `${durationMs / 1_000}s`;
 }

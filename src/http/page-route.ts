@@ -11,6 +11,7 @@ export function pageRoute({
   columns,
   board,
   stores,
+  openIncidents,
   settings,
   readiness,
   clock,
@@ -23,7 +24,7 @@ export function pageRoute({
     query: NO_QUERY,
     answers: { 200: { description: 'The page', body: { contentType: 'text/html' } } },
     async answer({ response }) {
-      const announced = { stores: stores(), incidents: board.openIncidents(), sight: board.sight };
+      const announced = { stores: stores(), incidents: openIncidents(), sight: board.sight };
       const monitor = { version, nowMs: clock.nowMs(), problems: readiness().problems, announced };
       const view = await inTurns(makePageViewInSteps(columns, settings().estate, monitor));
       // Writing it takes a turn of its own.

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { stringify } from 'yaml';
 import { z } from 'zod';
 import type { ProbeReport } from '../core/outcome.ts';
@@ -10,7 +11,7 @@ import type { Module, Settings } from '../settings/settings.ts';
 import type { AppContext } from './app-context.ts';
 import { includesRole } from './auth.ts';
 import { HttpProblem } from './http-problem.ts';
-import { describeModule } from './module-description.ts';
+import { describeBlackboxModule, describeModule } from './module-description.ts';
 import { defineRoute, type Exchange, type Route } from './route.ts';
 import { makePlaces } from './stream-text.ts';
 
@@ -19,8 +20,13 @@ const DEFAULT_MODULE = 'http_2xx';
 const SCRAPE_MARGIN_MS = 500;
 const SCRAPE_TIMEOUT_HEADER = 'x-prometheus-scrape-timeout-seconds';
 
+/** As blackbox_exporter has it: the scraper's time-out when it names none. */
+const USUAL_SCRAPE_TIMEOUT_S = 120;
+
 /** Probes on demand at once, beside the scheduled ones. */
 const MAX_PROBES = 32;
+/** The same with modules of blackbox_exporter: a Prometheus has them all in flight when all its targets hang. */
+const MAX_BLACKBOX_PROBES = 1_000;
 
 const QUERY = z.strictObject({
   target: z.string().describe('the id of a target, or an address'),
@@ -39,18 +45,22 @@ interface Plan {
   readonly module: Module;
   readonly address: string;
   readonly configured: Target | undefined;
+  /** Whether the module is one of blackbox_exporter. */
+  readonly isBlackbox: boolean;
 }
 
 /** One probe on demand, as blackbox_exporter's `/probe`. */
 export function probeRoute(context: AppContext): Route {
-  const enter = makePlaces(MAX_PROBES, `${MAX_PROBES} probes on demand are under way already.`);
+  const placesFor = (count: number) => makePlaces(count, `${count} probes on demand are under way already.`);
+  const [enter, enterBlackbox] = [placesFor(MAX_PROBES), placesFor(MAX_BLACKBOX_PROBES)];
   return defineRoute({
     method: 'get',
     path: '/probe',
     access: 'viewer',
     summary:
       'One probe now, as series for Prometheus or, with debug=true, explained. Takes the role operator; where no ' +
-      'token is configured, configured targets may be probed with their own module',
+      'token is configured, configured targets may be probed with their own module, and anything with a module of ' +
+      'the blackbox_exporter configuration',
     query: QUERY,
     answers: {
       200: {
@@ -61,14 +71,15 @@ export function probeRoute(context: AppContext): Route {
     async answer(exchange, query) {
       const plan = planProbe(context.settings(), query);
       checkMayProbe(exchange, plan, query);
-      checkAddress(context, plan);
+      checkHostname(plan, query);
+      const unreadable = whyUnreadable(context, plan);
       const timeoutMs = timeoutOf(plan.module, exchange.request.headers[SCRAPE_TIMEOUT_HEADER]);
-      using _place = enter();
-      const report = await runPlan(context, plan, query, timeoutMs, exchange.signal);
+      using _place = plan.isBlackbox ? enterBlackbox() : enter();
+      const report = unreadable ?? (await runPlan(context, plan, query, timeoutMs, exchange.signal));
       if (report === undefined) return;
       const { response } = exchange;
       if (query.debug === 'true') {
-        response.type('text/plain').send(explain(plan.module, report, timeoutMs));
+        response.type('text/plain').send(explain(plan, report, timeoutMs));
         return;
       }
       if (report.outcome.kind === 'inconclusive') {
@@ -80,10 +91,14 @@ export function probeRoute(context: AppContext): Route {
   });
 }
 
-function planProbe({ estate, modules }: Settings, query: Query): Plan {
+function planProbe({ estate, modules, blackbox }: Settings, query: Query): Plan {
   const named = estate.targets.get(toTargetId(query.target));
   const moduleName = query.module ?? named?.module ?? DEFAULT_MODULE;
   const module = modules.get(moduleName);
+  const whyUnusable = module === undefined ? blackbox?.unusable.get(moduleName) : undefined;
+  if (whyUnusable !== undefined) {
+    throw new HttpProblem('bad-query', `This module cannot be used: ${whyUnusable}.`, { field: 'module' });
+  }
   if (module === undefined) {
     const near = suggest(moduleName, modules.keys());
     const known = `known modules: ${Array.from(modules.keys()).join(', ')}`;
@@ -93,15 +108,17 @@ function planProbe({ estate, modules }: Settings, query: Query): Plan {
         : `There is no module "${moduleName}"; ${near === undefined ? known : `did you mean ${near}?`}`;
     throw new HttpProblem('bad-query', message, { field: 'module' });
   }
-  if (named !== undefined) return { module, address: named.address, configured: named };
+  const isBlackbox = blackbox?.modules.has(moduleName) === true;
+  if (named !== undefined) return { module, address: named.address, configured: named, isBlackbox };
   const configured = byPlace(estate).get(placeKey(moduleName, query.target));
-  return { module, address: query.target, configured };
+  return { module, address: query.target, configured, isBlackbox };
 }
 
 /**
  * A probe sends packets wherever it is told, so it takes an operator. Where no token is configured, nobody is one;
- * callers on this machine may then have done what the schedule does anyhow. A page of another site may not make
- * a browser on this machine ask for it.
+ * callers on this machine may then have done what the schedule does anyhow, and what whoever started this with a
+ * configuration of blackbox_exporter opened to them. A page of another site may not make a browser on this machine
+ * ask for it.
  */
 function checkMayProbe({ caller, request }: Exchange, plan: Plan, query: Query): void {
   if (includesRole(caller.role, 'operator')) return;
@@ -110,7 +127,7 @@ function checkMayProbe({ caller, request }: Exchange, plan: Plan, query: Query):
   }
   const isOwnWish = request.headers['sec-fetch-site'] !== 'cross-site';
   const isAsScheduled = plan.configured?.module === plan.module.name && query.hostname === undefined;
-  if (isOwnWish && isAsScheduled) return;
+  if (isOwnWish && (isAsScheduled || plan.isBlackbox)) return;
   throw new HttpProblem(
     'forbidden',
     'No token is configured, so only configured targets may be probed, with their own module. To probe other ' +
@@ -118,23 +135,47 @@ function checkMayProbe({ caller, request }: Exchange, plan: Plan, query: Query):
   );
 }
 
-function checkAddress({ probers }: AppContext, { module, address }: Plan): void {
+/** As blackbox_exporter, refuses to choose between two host names. */
+function checkHostname({ module, isBlackbox }: Plan, { hostname }: Query): void {
+  if (!isBlackbox || hostname === undefined) return;
+  const host = hostHeaderOf(module.options);
+  if (host === undefined || host === hostname) return;
+  const message = `The module ${module.name} sets the header Host: ${host} and the query asks for ${hostname}; leave one out.`;
+  throw new HttpProblem('bad-query', message, { field: 'hostname' });
+}
+
+function hostHeaderOf(options: unknown): string | undefined {
+  const { headers } = z.looseObject({ headers: z.record(z.string(), z.string()).default({}) }).parse(options);
+  return Object.entries(headers).find(([name]) => name.toLowerCase() === 'host')?.[1];
+}
+
+/**
+ * An address that is none is a mistake in the question; with a module of blackbox_exporter it is, as there, a probe
+ * that failed, so that the same alerts hear of it.
+ */
+function whyUnreadable(
+  { probers }: AppContext,
+  { module, address, isBlackbox }: Plan,
+): ProbeReport | undefined {
   const prober = probers.get(module.prober);
   if (prober === undefined) throw new Error(`module ${module.name} names a prober that is not registered`);
   const readable = prober.parseAddress(address);
-  if (readable.ok) return;
+  if (readable.ok) return undefined;
   const message = `The target "${address}" is no address for module ${module.name}: ${readable.error}`;
-  throw new HttpProblem('bad-query', message, { field: 'target' });
+  if (!isBlackbox) throw new HttpProblem('bad-query', message, { field: 'target' });
+  const outcome = { kind: 'failed', reason: 'dns', durationMs: 0, message } as const;
+  return { outcome, phases: [], samples: [], trail: [] };
 }
 
 /** The module's time-out, or what the scraper leaves if that is less. Unit: ms. */
 function timeoutOf({ timeoutMs }: Module, header: string | readonly string[] | undefined): number {
   if (header === undefined) return timeoutMs;
-  const seconds = Number(header);
-  if (!Number.isFinite(seconds) || seconds <= 0) {
-    const message = `The header X-Prometheus-Scrape-Timeout-Seconds is "${String(header)}"; it must be a number above 0.`;
+  const given = Number(header);
+  if (!Number.isFinite(given) || given < 0) {
+    const message = `The header X-Prometheus-Scrape-Timeout-Seconds is "${String(header)}"; it must be a number of seconds.`;
     throw new HttpProblem('bad-request', message, { field: SCRAPE_TIMEOUT_HEADER });
   }
+  const seconds = given === 0 ? USUAL_SCRAPE_TIMEOUT_S : given;
   const leftMs = seconds * 1_000 - SCRAPE_MARGIN_MS;
   return leftMs > 0 ? Math.min(timeoutMs, leftMs) : timeoutMs;
 }
@@ -142,7 +183,7 @@ function timeoutOf({ timeoutMs }: Module, header: string | readonly string[] | u
 /** The report; undefined when the client left before there was one. */
 async function runPlan(
   { probe, clock }: AppContext,
-  { module, address, configured }: Plan,
+  { module, address, configured, isBlackbox }: Plan,
   { hostname }: Query,
   timeoutMs: number,
   gone: AbortSignal,
@@ -151,8 +192,10 @@ async function runPlan(
   using _deadline = clock.after(timeoutMs, () =>
     timeout.abort(new DOMException('the probe took too long', 'TimeoutError')),
   );
+  // Two of ours wait for each other; two Prometheis that ask a blackbox_exporter do not.
+  const asked = isBlackbox ? `on demand ${randomUUID()}` : 'on demand';
   const request = {
-    targetId: configured?.id ?? `on demand: ${address}`,
+    targetId: configured?.id ?? `${asked}: ${address}`,
     address,
     ...(hostname === undefined ? {} : { hostname }),
   };
@@ -166,7 +209,7 @@ async function runPlan(
   throw new HttpProblem('busy', `Module ${module.name} is not open at present.`, { retryAfterSeconds: 1 });
 }
 
-function explain(module: Module, report: ProbeReport, timeoutMs: number): string {
+function explain({ module, isBlackbox }: Plan, report: ProbeReport, timeoutMs: number): string {
   const { outcome } = report;
   const reason = 'reason' in outcome ? ` (${outcome.reason})` : '';
   const phases = report.phases.map(({ name, durationMs }) => `${name}: ${durationMs.toFixed(1)} ms`);
@@ -183,7 +226,7 @@ function explain(module: Module, report: ProbeReport, timeoutMs: number): string
     '',
     '',
     'Module configuration:',
-    stringify(describeModule(module)),
+    stringify(isBlackbox ? describeBlackboxModule(module) : describeModule(module)),
   ].join('\n');
 }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import type { Maintenance, Silence } from '../core/events.ts';
-import type { OpenMaintenance } from '../core/quiet.ts';
+import type { Target } from '../estate/estate.ts';
 import { matchesTarget, parseSelector } from '../estate/selector.ts';
 import { stampsToIso } from '../feed/protocol.ts';
 import { actorOf, BY, COMMENT, layDown, MINUTES, readEnd, readTime, TIME } from './act-parts.ts';
@@ -29,7 +29,7 @@ const SILENCE = z.strictObject({
   comment: z.string(),
   targets: z.int().describe('how many targets the selector names now'),
 });
-const MAINTENANCE = SILENCE.extend({
+export const MAINTENANCE = SILENCE.extend({
   state: z.enum(['planned', 'started']),
   flexibleMinutes: z
     .number()
@@ -100,25 +100,21 @@ function silenceRoutes(context: AppContext, acts: Acts): readonly Route[] {
 
 function maintenanceRoutes(context: AppContext, acts: Acts): readonly Route[] {
   const { clock } = context;
-  const toBody = ({ maintenance, isStarted }: Omit<OpenMaintenance, 'latestMs'>) => ({
-    ...bodyOf(context, maintenance),
-    state: isStarted ? 'started' : 'planned',
-    ...(maintenance.flexibleMs === undefined ? {} : { flexibleMinutes: maintenance.flexibleMs / 60_000 }),
-  });
-  const current = (): readonly OpenMaintenance[] =>
-    Array.from(acts.quiet.maintenances()).filter(({ maintenance }) => maintenance.endsAtMs > clock.nowMs());
   return [
     defineRoute({
       method: 'get',
       path: '/api/v1/maintenances',
       access: 'viewer',
-      summary: 'Maintenances that run or are planned; of recurring ones those that run',
+      summary:
+        'Maintenances that run or are planned; of those that recur the one that runs and the next within a week',
       query: NO_QUERY,
       answers: {
         200: { description: 'All of them', body: z.strictObject({ maintenances: z.array(MAINTENANCE) }) },
       },
       answer({ response }) {
-        response.json({ maintenances: current().map(toBody) });
+        response.json({
+          maintenances: maintenancesNow(context, acts).map((one) => maintenanceBody(context, one)),
+        });
       },
     }),
     defineRoute({
@@ -140,7 +136,7 @@ function maintenanceRoutes(context: AppContext, acts: Acts): readonly Route[] {
         const isStarted = flexibleMinutes === undefined && span.startsAtMs <= nowMs;
         const kind = isStarted ? 'maintenance-started' : 'maintenance-planned';
         await layDown(context, acts, { atMs: nowMs, kind, maintenance });
-        exchange.response.status(201).json(toBody({ maintenance, isStarted }));
+        exchange.response.status(201).json(maintenanceBody(context, { maintenance, isStarted }));
       },
     }),
     defineRoute({
@@ -153,7 +149,7 @@ function maintenanceRoutes(context: AppContext, acts: Acts): readonly Route[] {
       async answer(exchange) {
         const endedBy = actorOf(exchange, undefined);
         const id = idOf(exchange);
-        const open = current().find(({ maintenance }) => maintenance.id === id);
+        const open = maintenancesNow(context, acts).find(({ maintenance }) => maintenance.id === id);
         if (open === undefined) throw new HttpProblem('not-found', `There is no maintenance "${id}".`);
         const { maintenance } = open;
         await layDown(context, acts, {
@@ -162,10 +158,46 @@ function maintenanceRoutes(context: AppContext, acts: Acts): readonly Route[] {
           maintenance,
           endedBy,
         });
-        exchange.response.json(toBody(open));
+        exchange.response.json(maintenanceBody(context, open));
       },
     }),
   ];
+}
+
+interface ListedMaintenance {
+  readonly maintenance: Maintenance;
+  readonly isStarted: boolean;
+}
+
+function maintenancesNow({ clock }: AppContext, acts: Acts): readonly ListedMaintenance[] {
+  const nowMs = clock.nowMs();
+  const announced = Array.from(acts.quiet.maintenances());
+  return [
+    ...announced.filter(({ maintenance }) => maintenance.endsAtMs > nowMs),
+    ...acts.comingMaintenances().map((maintenance) => ({ maintenance, isStarted: false })),
+  ];
+}
+
+function maintenanceBody(context: AppContext, { maintenance, isStarted }: ListedMaintenance) {
+  const { flexibleMs } = maintenance;
+  return {
+    ...bodyOf(context, maintenance),
+    state: isStarted ? 'started' : 'planned',
+    ...(flexibleMs === undefined ? {} : { flexibleMinutes: flexibleMs / 60_000 }),
+  };
+}
+
+/** As `MAINTENANCE`: those that run or are planned of one of `targets`. */
+export function maintenanceBodiesOf(context: AppContext, targets: readonly Target[]) {
+  const { acts } = context;
+  if (acts === undefined) return [];
+  const isOfThem = ({ maintenance }: ListedMaintenance): boolean => {
+    const selector = parseSelector(maintenance.selector);
+    return selector.ok && targets.some((target) => matchesTarget(target, selector.value));
+  };
+  return maintenancesNow(context, acts)
+    .filter(isOfThem)
+    .map((one) => maintenanceBody(context, one));
 }
 
 function readSpan(

@@ -9,6 +9,7 @@ import { type TargetId, toStoreId, toTargetId } from '../estate/ids.ts';
 import { makePace, sortInSlices } from '../lib/pace.ts';
 import type { AppContext } from './app-context.ts';
 import { HttpProblem } from './http-problem.ts';
+import { MAINTENANCE, maintenanceBodiesOf } from './quiet-routes.ts';
 import { defineRoute, idOf, LIMIT, NO_QUERY, type Route } from './route.ts';
 
 const LABELS = z.record(z.string(), z.string());
@@ -157,10 +158,8 @@ export function targetRoutes(context: AppContext): readonly Route[] {
   ];
 }
 
-function storeRoutes(
-  { columns, board, settings, stores }: AppContext,
-  targetView: TargetView,
-): readonly Route[] {
+function storeRoutes(context: AppContext, targetView: TargetView): readonly Route[] {
+  const { columns, board, settings, stores } = context;
   return [
     defineRoute({
       method: 'get',
@@ -187,7 +186,7 @@ function storeRoutes(
       path: '/api/v1/stores/:id',
       access: 'viewer',
       summary:
-        'One store: how a customer can pay in it right now, what people there say, and all its targets',
+        'One store: how a customer can pay in it right now, what people there say, what is planned, and all its targets',
       query: NO_QUERY,
       answers: {
         200: {
@@ -195,6 +194,7 @@ function storeRoutes(
           body: z.strictObject({
             store: STORE.extend({ labels: LABELS }),
             reports: z.array(REPORT).describe('the last that somebody there said of each method'),
+            maintenances: z.array(MAINTENANCE).describe('those that run or are planned of its targets'),
             targets: z.array(TARGET),
           }),
         },
@@ -207,18 +207,17 @@ function storeRoutes(
         if (labels === undefined || store === undefined) {
           throw new HttpProblem('not-found', `There is no store "${id}".`);
         }
-        const own = Array.from(board.placesOf(estate)).filter((place) => place.store === id);
-        const targets = own
-          .flatMap((place) => place.targets)
-          .sort(byId)
-          .flatMap((target) => {
-            const slot = columns.slotOf(target.id);
-            return slot === undefined ? [] : [targetView.bodyOf(slot, target)];
-          });
+        const places = Array.from(board.placesOf(estate)).filter((place) => place.store === id);
+        const own = places.flatMap((place) => place.targets).sort(byId);
+        const targets = own.flatMap((target) => {
+          const slot = columns.slotOf(target.id);
+          return slot === undefined ? [] : [targetView.bodyOf(slot, target)];
+        });
+        const maintenances = maintenanceBodiesOf(context, own);
         const reports = board
           .reportsOf(id)
           .map(({ atMs, ...report }) => ({ ...report, at: new Date(atMs).toISOString() }));
-        exchange.response.json({ store: { ...store, labels }, reports, targets });
+        exchange.response.json({ store: { ...store, labels }, reports, maintenances, targets });
       },
     }),
   ];

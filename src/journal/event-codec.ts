@@ -78,6 +78,7 @@ const incident = z.looseObject({
   resolvedAtMs: z.exactOptional(stamp),
   targetsDown: z.number(),
   targetsInScope: z.exactOptional(z.number()),
+  kinds: z.exactOptional(z.array(z.string())),
   storesAffected: z.number(),
   reason,
   confidence: z.exactOptional(z.number()),

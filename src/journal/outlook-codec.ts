@@ -180,6 +180,7 @@ const document = z.object({
       longitude: z.exactOptional(z.number()),
       timezone: z.string(),
       openingHours: z.exactOptional(z.string()),
+      publicHolidays: z.exactOptional(z.array(z.number())),
       weeklySalesOre: z.exactOptional(z.number()),
       labels,
     }),

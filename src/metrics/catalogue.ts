@@ -177,6 +177,18 @@ export const PROCESS_FAMILIES = {
     help: 'Whether the monitor itself cannot see; while 1 nothing is known of any target',
     labels: [],
   },
+  kassavakt_alertmanager_up: {
+    type: 'gauge',
+    unit: 'none',
+    help: 'Whether this Alertmanager took our last request: 0 no or not yet, 1 yes',
+    labels: ['alertmanager'],
+  },
+  kassavakt_alertmanager_alerts: {
+    type: 'gauge',
+    unit: 'none',
+    help: 'Alerts that fire towards Alertmanager: incidents, and what stores have lost by them',
+    labels: [],
+  },
   kassavakt_journal_last_seq: {
     type: 'gauge',
     unit: 'none',
@@ -200,6 +212,42 @@ export const PROCESS_FAMILIES = {
     unit: 'none',
     help: 'Clients that follow the feed',
     labels: [],
+  },
+  kassavakt_calm_mode: {
+    type: 'gauge',
+    unit: 'none',
+    help: 'Whether probing goes at a quarter of its rate for a time',
+    labels: [],
+  },
+  kassavakt_notifications_total: {
+    type: 'counter',
+    unit: 'none',
+    help: 'Notifications that arrived',
+    labels: ['channel'],
+  },
+  kassavakt_notification_failures_total: {
+    type: 'counter',
+    unit: 'none',
+    help: 'Attempts to deliver a notification that failed; permanent: trying again as it is cannot help',
+    labels: ['channel', 'permanent'],
+  },
+  kassavakt_notifications_pending: {
+    type: 'gauge',
+    unit: 'none',
+    help: 'Notifications that wait to be delivered',
+    labels: ['channel'],
+  },
+  kassavakt_notification_oldest_pending_timestamp_seconds: {
+    type: 'gauge',
+    unit: 'seconds',
+    help: 'Since when the oldest notification waits that is not delivered, in unixtime; absent when none waits',
+    labels: ['channel'],
+  },
+  kassavakt_notification_dwell_seconds: {
+    type: 'histogram',
+    unit: 'seconds',
+    help: 'From the event, or the hours, step or digest it waited for, to the delivery of a notification',
+    labels: ['channel'],
   },
   kassavakt_build_info: {
     type: 'gauge',

@@ -8,6 +8,11 @@ import type { Clock } from '../lib/clock.ts';
 import { PROCESS_FAMILIES } from './catalogue.ts';
 import { EventLoopDelay } from './event-loop-delay.ts';
 import type { OutageFacts } from './outage-facts.ts';
+import {
+  type ChannelBacklog,
+  type NotificationMetrics,
+  registerNotificationMetrics,
+} from './notification-metrics.ts';
 
 /** Unit: s. */
 const LATENESS_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -30,6 +35,14 @@ export interface ProcessFacts {
   isJournalWritable(): boolean;
   pendingEvents(): number;
   feedClients(): number;
+  /** Probing goes at a fraction of its rate. */
+  isCalm(): boolean;
+  /** Those configured. */
+  alertmanagers(): readonly { readonly url: string; readonly isUp: boolean }[];
+  /** Alerts that fire towards them. */
+  alertmanagerAlerts(): number;
+  /** Of each channel by which people are told. */
+  notificationBacklogs(): readonly ChannelBacklog[];
 }
 
 export interface BuildInfo {
@@ -41,6 +54,7 @@ export interface BuildInfo {
 /** Our own process' metrics. Recording is cheap, synchronous and never throws. */
 export interface ProcessMetrics extends Disposable {
   readonly registry: Registry;
+  readonly notifications: NotificationMetrics;
   /** A scheduled probe ended. `reason` is the outcome's; `latenessMs` is how long after its due time it started. */
   readonly recordProbe: (kind: Outcome['kind'], reason: AnyReason | undefined, latenessMs: number) => void;
   /** Events are on disk and told. */
@@ -69,8 +83,11 @@ export function startProcessMetrics(facts: ProcessFacts, build: BuildInfo, clock
   const reloaded = gauge(registry, 'kassavakt_config_last_reload_successful');
   const reloadedAt = gauge(registry, 'kassavakt_config_last_reload_success_timestamp_seconds');
 
+  const notifications = registerNotificationMetrics(registry, () => facts.notificationBacklogs());
+
   return {
     registry,
+    notifications,
     recordProbe(kind, reason, latenessMs) {
       probes.inc();
       lateness.observe(latenessMs / 1_000);
@@ -142,7 +159,13 @@ function registerFacts(registry: Registry, facts: ProcessFacts): void {
   read('kassavakt_journal_writable', () => (facts.isJournalWritable() ? 1 : 0));
   read('kassavakt_journal_pending_events', () => facts.pendingEvents());
   read('kassavakt_feed_clients', () => facts.feedClients());
+  read('kassavakt_calm_mode', () => (facts.isCalm() ? 1 : 0));
   registerOutages(registry, facts.outages);
+  read('kassavakt_alertmanager_alerts', () => facts.alertmanagerAlerts());
+  gauge(registry, 'kassavakt_alertmanager_up', (own) => {
+    own.reset();
+    for (const { url, isUp } of facts.alertmanagers()) own.set({ alertmanager: url }, isUp ? 1 : 0);
+  });
   gauge(registry, 'kassavakt_targets', (own) => {
     for (const [state, count] of Object.entries(countStates(facts.columns))) own.set({ state }, count);
   });

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { Notice } from '../core/notification.ts';
+import type { Language, Notice } from '../core/notification.ts';
 import type { Clock } from '../lib/clock.ts';
 
 /** What came of one attempt. */
@@ -15,6 +15,8 @@ export type Delivery =
       readonly isPermanent: boolean;
       /** One sentence for an operator: what failed, and what to change. No secret. */
       readonly message: string;
+      /** Some whom the channel tells have it all the same: they are told of the incident's end. */
+      readonly isPartly?: true;
       /** How long the receiver asked to be left alone. Unit: ms. */
       readonly retryAfterMs?: number;
     };
@@ -35,6 +37,10 @@ export interface Channel extends AsyncDisposable {
 export interface NotifierContext {
   /** The channel's name, for messages. */
   readonly channel: string;
+  /** What its messages are written in, where an option does not say otherwise. */
+  readonly language: Language;
+  /** IANA zone that times are told in, where a notice does not say otherwise. */
+  readonly timezone: string;
   readonly clock: Clock;
   /** Folder that relative file options are read against. */
   readonly baseDir: string;
@@ -48,6 +54,11 @@ export interface Notifier<Options = unknown> {
   readonly name: string;
   /** One line for the documentation. */
   readonly summary: string;
+  /**
+   * It keeps a record of each incident instead of telling people: it gets every notice by itself, never a digest.
+   * Absent: it tells people.
+   */
+  readonly isRecord?: true;
   /** Options under the notifier's name in a channel; strict, with defaults. */
   readonly options: z.ZodType<Options>;
   /**

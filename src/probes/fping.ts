@@ -40,7 +40,7 @@ export function safeIntervalMs(receiveBufferBytes: number, payloadBytes: number)
 /**
  * Pings any number of hosts with few processes: requests are gathered and each batch is one run of fping, which reads
  * the addresses from its standard input. The first ping after a rest waits only a moment; while pings keep coming, a
- * batch is gathered for a tenth of the time-out. To start a process costs as much as a hundred pings, and every run in
+ * batch is gathered for a tenth of the time-out, a second at most. To start a process costs as much as a hundred pings, and every run in
  * flight (silent hosts hold theirs open until the time-out) gets a copy of every answer. Only one run of this process
  * sends at a time.
  */
@@ -133,7 +133,7 @@ export class Pinger implements AsyncDisposable {
   private windowMs(): number {
     const { clock, timeoutMs } = this.settings;
     const sinceLastMs = clock.monotonicMs() - this.launchedAtMs;
-    return Math.max(MIN_WINDOW_MS, timeoutMs / 10 - sinceLastMs);
+    return Math.max(MIN_WINDOW_MS, Math.min(timeoutMs / 10, MAX_WINDOW_MS) - sinceLastMs);
   }
 
   private launchIn(delayMs: number): Timer {
@@ -217,6 +217,8 @@ export class FpingFault extends Error {
 /** One line a result, and what went wrong while sending on standard error; one request a host, no repeat. */
 const OUTPUT_ARGS = ['-e', '-r', '0'] as const;
 const MIN_WINDOW_MS = 50;
+/** However patient a module is, somebody may wait for one ping. */
+const MAX_WINDOW_MS = 1_000;
 /** The last host of a run must not wait much longer than the first. */
 const LONGEST_SENDING_MS = 250;
 /** What the kernel counts for a small packet that waits to be read, at most; and how long it may have to wait. */

@@ -158,7 +158,9 @@ class IcmpProbe implements Probe {
       `echo request to ${resolved.address} handed to fping`,
       trailOf(ping),
     ];
-    const outcome = this.judge(ping, address, durationMs);
+    // fping gives up by the module's time-out; a scraper may have less patience.
+    const waitedMs = signal.aborted ? elapsedMs - setupMs : this.timeoutMs;
+    const outcome = this.judge(ping, address, durationMs, waitedMs);
     return report(outcome, { resolveMs, setupMs, rttMs }, resolved, trail);
   }
 
@@ -166,7 +168,7 @@ class IcmpProbe implements Probe {
     return this.pinger[Symbol.asyncDispose]();
   }
 
-  private judge(ping: Ping, address: string, durationMs: number): Outcome {
+  private judge(ping: Ping, address: string, durationMs: number, waitedMs: number): Outcome {
     switch (ping.kind) {
       case 'answered':
         return {
@@ -175,7 +177,7 @@ class IcmpProbe implements Probe {
           message: `${address} answers a ping in ${roundTrip(ping.rttMs)}`,
         };
       case 'silent': {
-        const message = `${address} does not answer a ping within ${formatDuration(this.timeoutMs)}`;
+        const message = `${address} does not answer a ping within ${formatDuration(waitedMs)}`;
         return { kind: 'failed', reason: 'connect-timeout', durationMs, message };
       }
       case 'unreachable': {

@@ -1,5 +1,5 @@
 import { isAlias, isCollection, isMap, isPair, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
-import type { Document, Node, ParsedNode, Scalar } from 'yaml';
+import type { Document, Node, ParsedNode, Scalar, SchemaOptions } from 'yaml';
 import { interpolate } from './interpolate.ts';
 import type { SettingsProblem } from './settings.ts';
 
@@ -40,6 +40,12 @@ interface Interpolated {
   readonly broken: boolean;
 }
 
+/** What was read of a YAML file. `document` is absent when the text is not YAML at all. */
+interface DocumentRead {
+  readonly document?: ConfigDocument;
+  readonly problems: readonly SettingsProblem[];
+}
+
 /**
  * Reads a YAML document and replaces each `${VARIABLE}` in its text values. `document` is absent when the text is
  * not YAML at all; otherwise it stands, with `problems` of duplicate keys and missing variables beside it.
@@ -48,19 +54,52 @@ export function readConfigDocument(
   file: string,
   text: string,
   env: Readonly<Record<string, string | undefined>>,
-): { readonly document?: ConfigDocument; readonly problems: readonly SettingsProblem[] } {
-  const lines = new LineCounter();
-  const doc = parseDocument(text, {
-    lineCounter: lines,
-    prettyErrors: false,
-    uniqueKeys: false,
-    stringKeys: true,
+): DocumentRead {
+  return readDocument(file, text, {}, (scalar) =>
+    typeof scalar.value === 'string' && scalar.value.includes('${')
+      ? interpolate(scalar.value, env)
+      : undefined,
+  );
+}
+
+/**
+ * Reads a YAML document that was written for a Go program: `<<` merges, and every value is the text that stands
+ * there (null for none), because there the option that takes it says what it means. Nothing is replaced.
+ */
+export function readGoDocument(file: string, text: string): DocumentRead {
+  return readDocument(file, text, { schema: 'failsafe', merge: true }, (scalar) => {
+    if (scalar.type === 'PLAIN' && /^(|~|null|Null|NULL)$/.test(String(scalar.value))) scalar.value = null;
+    return undefined;
   });
+}
+
+/** `rewrite` sees each value once, and may change it; what it returns is kept with it. */
+function readDocument(
+  file: string,
+  text: string,
+  options: SchemaOptions,
+  rewrite: (scalar: Scalar) => ReturnType<typeof interpolate> | undefined,
+): DocumentRead {
+  const lines = new LineCounter();
   const problems: SettingsProblem[] = [];
   const at = (offset: number): Position => {
     const { line, col } = lines.linePos(Math.max(0, offset));
     return { line: Math.max(1, line), column: Math.max(1, col) };
   };
+  let doc: Document.Parsed;
+  try {
+    doc = parseDocument(text, {
+      ...options,
+      lineCounter: lines,
+      prettyErrors: false,
+      uniqueKeys: false,
+      stringKeys: true,
+    });
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    const message = 'this is nested so deeply that it cannot be a configuration';
+    return { problems: [{ file, line: 1, column: 1, path: '', message }] };
+  }
   for (const { pos, code, message } of [...doc.errors, ...doc.warnings]) {
     const text =
       code === 'MULTIPLE_DOCS'
@@ -77,8 +116,8 @@ export function readConfigDocument(
       problems.push({ file, ...at(startOf(key)), path: formatPath(path), message });
     },
     scalar: (path, node) => {
-      if (typeof node.value !== 'string' || !node.value.includes('${')) return;
-      const result = interpolate(node.value, env);
+      const result = rewrite(node);
+      if (result === undefined) return;
       for (const message of result.problems) {
         problems.push({ file, ...at(startOf(node)), path: formatPath(path), message });
       }

@@ -1,8 +1,11 @@
 import { z } from 'zod';
+import type { Notifier } from '../notifiers/notifier.ts';
 import type { Prober } from '../probes/probe.ts';
+import { alertmanagerConfig } from './alertmanager-schema.ts';
 import { didYouMean } from './did-you-mean.ts';
 import { parseListen } from './listen.ts';
-import { duration, name, zonedTime } from './option-types.ts';
+import { notificationsConfig } from './notification-schema.ts';
+import { baseUrl, calendarDay, duration, name, zonedTime } from './option-types.ts';
 import {
   canaryConfig,
   dependencyConfig,
@@ -74,6 +77,12 @@ export const tokenConfig = z.strictObject({
 export const estateConfig = z.strictObject({
   stores: name('CSV file of the stores.').optional(),
   terminals: name('CSV file of the terminals.').optional(),
+  public_holidays: z
+    .record(z.string(), z.array(calendarDay))
+    .default({})
+    .describe(
+      'Dates on which PH in the opening hours holds, for the stores of each time zone, as in Europe/Stockholm: [2026-12-25].',
+    ),
 });
 
 const targetConfig = z.strictObject({
@@ -119,6 +128,10 @@ export const listenConfig = z
   })
   .describe('host:port to answer on. Other than loopback needs auth.tokens.');
 
+export const externalUrlConfig = baseUrl('https://kassavakt.example.test')
+  .optional()
+  .describe('Where people reach this monitor, for links. Without it http:// and listen.');
+
 export const dataDirConfig = z
   .string()
   .min(1)
@@ -126,9 +139,13 @@ export const dataDirConfig = z
   .describe('Where the journal is kept, read against the folder of this file.');
 
 /** The whole document. */
-export function configDocument(probers: ReadonlyMap<string, Prober>) {
+export function configDocument(
+  probers: ReadonlyMap<string, Prober>,
+  notifiers: ReadonlyMap<string, Notifier>,
+) {
   return z.strictObject({
     listen: listenConfig,
+    external_url: externalUrlConfig,
     data_dir: dataDirConfig,
     auth: z
       .strictObject({
@@ -162,12 +179,17 @@ export function configDocument(probers: ReadonlyMap<string, Prober>) {
       .array(maintenanceConfig)
       .default([])
       .describe('Times in which failures are expected: from and until, or cron and lasts.'),
+    alertmanager: alertmanagerConfig.optional().describe('Who is told of incidents as alerts.'),
+    notifications: notificationsConfig(notifiers).optional().describe('Whom to tell of incidents, and how.'),
   });
 }
 
 /** The JSON Schema of the configuration, for editors: what may be written, with defaults and descriptions. */
-export function configJsonSchema(probers: ReadonlyMap<string, Prober>): unknown {
-  return z.toJSONSchema(configDocument(probers).meta({ title: 'Kassavakt configuration' }), {
+export function configJsonSchema(
+  probers: ReadonlyMap<string, Prober>,
+  notifiers: ReadonlyMap<string, Notifier>,
+): unknown {
+  return z.toJSONSchema(configDocument(probers, notifiers).meta({ title: 'Kassavakt configuration' }), {
     io: 'input',
     unrepresentable: 'any',
   });

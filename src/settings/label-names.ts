@@ -29,7 +29,7 @@ const RESERVED = new Map([
 ]);
 
 /** The nearest usable name: `Till System` → `till_system`, `Ärende` → `arende`. */
-function asLabelName(name: string): string | undefined {
+export function asLabelName(name: string): string | undefined {
   const plain = name
     .normalize('NFKD')
     .replace(/\p{M}/gu, '')

@@ -4,12 +4,14 @@ import { dirname, isAbsolute, join, resolve } from 'node:path';
 import type { Target } from '../estate/estate.ts';
 import type { TargetId } from '../estate/ids.ts';
 import { err, ok, type Result } from '../lib/result.ts';
+import type { Notifier } from '../notifiers/notifier.ts';
 import type { Prober } from '../probes/probe.ts';
 import { type ConfigDocument, formatPath, readConfigDocument } from './config-document.ts';
 import {
   configDocument,
   dataDirConfig,
   estateConfig,
+  externalUrlConfig,
   calmConfig,
   limitsConfig,
   listenConfig,
@@ -19,15 +21,18 @@ import { type CsvTable, parseCsv } from './csv-table.ts';
 import { refuseLabelName } from './label-names.ts';
 import { isLoopback } from './listen.ts';
 import { makeTargetMaker, type TargetMaker } from './make-target.ts';
+import { readAlertmanager } from './read-alertmanager.ts';
 import { readCanaries, readNeeds } from './read-dependencies.ts';
 import { childOf, type Refuse, readModules, refuseLiteralSecrets } from './read-modules.ts';
+import { readNotifications } from './read-notifications.ts';
 import { readMaintenance, readMethods, readTiming } from './read-outages.ts';
-import { readStores, type StoresRead } from './read-stores.ts';
+import { type PublicHolidays, readStores, type StoresRead } from './read-stores.ts';
 import { readTerminals } from './read-terminals.ts';
 import { checkAgainst } from './schema-problems.ts';
 import type { ListenAddress, Settings, SettingsProblem, Token } from './settings.ts';
 import { readText } from './text-file.ts';
 import { readTokenFile, whyUnreadable } from './tokens.ts';
+import { makeZoneCheck } from './zones.ts';
 
 type Report = (problem: SettingsProblem) => void;
 
@@ -49,11 +54,24 @@ export async function loadSettings(
   file: string,
   probers: ReadonlyMap<string, Prober>,
   env: Readonly<Record<string, string | undefined>>,
+  notifiers: ReadonlyMap<string, Notifier> = NO_NOTIFIERS,
+): Promise<Result<Settings, readonly SettingsProblem[]>> {
+  const text = await readFileText(file);
+  return text.ok
+    ? readSettings(file, text.value, probers, env, notifiers)
+    : err([{ file, path: '', ...text.error }]);
+}
+
+/** As `loadSettings`, of a YAML text that stands, or would stand, in `file`. Of an empty one, all is as by default. */
+export async function readSettings(
+  file: string,
+  text: string,
+  probers: ReadonlyMap<string, Prober>,
+  env: Readonly<Record<string, string | undefined>>,
+  notifiers: ReadonlyMap<string, Notifier> = NO_NOTIFIERS,
 ): Promise<Result<Settings, readonly SettingsProblem[]>> {
   const problems: SettingsProblem[] = [];
-  const text = await readFileText(file);
-  if (!text.ok) return err([{ file, path: '', ...text.error }]);
-  const { document, problems: unreadable } = readConfigDocument(file, text.value, env);
+  const { document, problems: unreadable } = readConfigDocument(file, text, env);
   problems.push(...unreadable);
   if (document === undefined) return err(problems);
 
@@ -65,7 +83,7 @@ export async function loadSettings(
   };
   const reading: Reading = { document, file, baseDir: dirname(resolve(file)), refuse, report };
 
-  checkDocument(reading, probers);
+  checkDocument(reading, probers, notifiers);
   const listen = listenConfig.safeParse(childOf(document.value)['listen']);
   const tokens = await readTokens(reading);
   if (listen.success) refuseOpenListener(reading, listen.data);
@@ -82,17 +100,22 @@ export async function loadSettings(
   const timing = readTiming(document, refuse);
   const methods = readMethods(document, refuse);
   const maintenance = readMaintenance(document, refuse);
+  const alertmanager = await readAlertmanager(document, reading.baseDir, refuse);
+  const externalUrl = externalUrlConfig.safeParse(childOf(document.value)['external_url']);
+  const notifications = readNotifications(document, notifiers, refuse);
   const dataDir = dataDirConfig.safeParse(childOf(document.value)['data_dir']);
   const limits = limitsConfig.safeParse(childOf(document.value, 'limits'));
   const calm = calmConfig.safeParse(childOf(document.value)['calm_until']);
-  if (problems.length > 0 || !listen.success || !dataDir.success || !limits.success || !calm.success)
-    return err(inOrder(problems));
+  const isBad =
+    !listen.success || !dataDir.success || !limits.success || !calm.success || !externalUrl.success;
+  if (problems.length > 0 || isBad) return err(inOrder(problems));
 
   return ok(
     Object.freeze({
       file,
       baseDir: reading.baseDir,
       listen: Object.freeze(listen.data),
+      externalUrl: externalUrl.data,
       dataDir: resolve(reading.baseDir, dataDir.data),
       tokens: Object.freeze(tokens),
       limits: Object.freeze({
@@ -105,11 +128,15 @@ export async function loadSettings(
       timing,
       methods,
       maintenance,
+      alertmanager,
+      notifications,
       modules,
       estate: Object.freeze({ stores: stores?.stores ?? new Map(), targets, ...needs, ...canaries }),
     }),
   );
 }
+
+const NO_NOTIFIERS: ReadonlyMap<string, Notifier> = new Map();
 
 const OF_ESTATE = /^(estate|targets)\b/;
 
@@ -127,10 +154,14 @@ async function readFileText(file: string): Promise<Result<string, FilePlace>> {
   return ok(new TextDecoder().decode(bytes));
 }
 
-function checkDocument({ document, refuse }: Reading, probers: ReadonlyMap<string, Prober>): void {
+function checkDocument(
+  { document, refuse }: Reading,
+  probers: ReadonlyMap<string, Prober>,
+  notifiers: ReadonlyMap<string, Notifier>,
+): void {
   const value = document.value ?? {};
-  const secrets = refuseLiteralSecrets(document, probers, refuse);
-  for (const { path, ofKey, message } of checkAgainst(configDocument(probers), value)) {
+  const secrets = refuseLiteralSecrets(document, probers, notifiers, refuse);
+  for (const { path, ofKey, message } of checkAgainst(configDocument(probers, notifiers), value)) {
     if (ofKey || !secrets.has(formatPath(path))) refuse(path, message, ofKey);
   }
 }
@@ -214,6 +245,7 @@ function readSharedTargets({ document, file, refuse }: Reading, makeTarget: Targ
 /** Undefined: there is a stores file, but nothing can be said of what is in it. */
 async function readStoresFile(reading: Reading): Promise<StoresRead | undefined> {
   const estate = childOf(reading.document.value, 'estate');
+  const holidays = readHolidays(reading);
   if (estate['stores'] === undefined) {
     if (estate['terminals'] !== undefined) {
       reading.refuse(
@@ -225,7 +257,21 @@ async function readStoresFile(reading: Reading): Promise<StoresRead | undefined>
     return { stores: new Map(), mentioned: new Set() };
   }
   const found = await readTable(reading, 'stores');
-  return found === undefined ? undefined : readStores(found.file, found.table, reading.report);
+  return found === undefined ? undefined : readStores(found.file, found.table, holidays, reading.report);
+}
+
+/** Dates that are none were told with the document's other problems. */
+function readHolidays({ document, refuse }: Reading): PublicHolidays {
+  const estate = childOf(document.value, 'estate');
+  const isZone = makeZoneCheck();
+  const holidays = new Map<string, readonly number[]>();
+  for (const [zone, dates] of Object.entries(childOf(estate['public_holidays']))) {
+    const known = isZone(zone);
+    if (!known.ok) refuse(['estate', 'public_holidays', zone], known.error, true);
+    const read = estateConfig.shape.public_holidays.safeParse({ [zone]: dates });
+    holidays.set(zone, Object.freeze(read.data?.[zone] ?? []));
+  }
+  return holidays;
 }
 
 async function readTerminalsFile(reading: Reading, makeTarget: TargetMaker): Promise<readonly Target[]> {

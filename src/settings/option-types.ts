@@ -43,6 +43,41 @@ export function zonedTime(option: string) {
     .transform((text) => Date.parse(text));
 }
 
+/** A day of the calendar, read into days since 1 January 1970. */
+export const calendarDay = z
+  .string()
+  .refine((text) => dayOf(text) !== undefined, {
+    error: ({ input }) => `"${String(input)}" is not a date; write it as in 2026-12-25`,
+  })
+  .transform((text) => dayOf(text) ?? 0);
+
+function dayOf(text: string): number | undefined {
+  const atMs = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(atMs) || new Date(atMs).toISOString().slice(0, 10) !== text) return undefined;
+  return atMs / DAY_MS;
+}
+
+/** An http or https address that paths can be put behind: no credentials, query or fragment, no slash at the end. */
+export function baseUrl(example: string) {
+  return z.string().transform((text, context) => {
+    const refuse = (message: string): never => {
+      context.addIssue({ code: 'custom', message });
+      return z.NEVER;
+    };
+    const url = URL.canParse(text) ? new URL(text) : undefined;
+    if (url === undefined || !/^https?:$/.test(url.protocol)) {
+      return refuse(`write an http or https address, as in ${example}`);
+    }
+    if (url.username !== '' || url.password !== '') {
+      return refuse('an address must not hold a user or password; take them out');
+    }
+    if (url.search !== '' || url.hash !== '') {
+      return refuse(`an address must end with its path; leave out what follows ${url.origin}${url.pathname}`);
+    }
+    return text.replace(/\/+$/, '');
+  });
+}
+
 /** Which targets are meant, as `parseSelector` reads it. */
 export function selector(description: string) {
   return z

@@ -1,4 +1,5 @@
 import { formatDuration } from '../lib/duration.ts';
+import type { Notifier } from '../notifiers/notifier.ts';
 import type { Prober } from '../probes/probe.ts';
 import { type ConfigDocument, formatPath, type Path } from './config-document.ts';
 import { moduleConfig } from './config-schema.ts';
@@ -112,11 +113,14 @@ function readTiming(
   return { intervalMs, timeoutMs, retryIntervalMs, slowAfterMs };
 }
 
-/** The prober's options with its defaults. What is written was checked with the document; what is not, is here. */
-function readOptions(
+/**
+ * The options of a prober or notifier with its defaults. What is written was checked with the document; what is not, is
+ * here.
+ */
+export function readOptions(
   path: Path,
   raw: unknown,
-  prober: Prober,
+  prober: Pick<Prober, 'name' | 'options'>,
   refuse: Refuse,
 ): { readonly value: unknown } | undefined {
   const written = childOf(raw)[prober.name];
@@ -149,12 +153,13 @@ const SECRET_NAME =
   /(password|passphrase|passwd|secret|token|credentials?|api[-_]?key|authorization|cookie)$/i;
 
 /**
- * Where secrets stand in modules in plain text, told to `refuse` without their values: they belong in files of
+ * Where secrets stand in the options of modules and channels in plain text, told to `refuse` without their values: they belong in files of
  * their own or in the environment. Returns their paths, so that nothing else is said of them.
  */
 export function refuseLiteralSecrets(
   document: ConfigDocument,
   probers: ReadonlyMap<string, Prober>,
+  notifiers: ReadonlyMap<string, Notifier>,
   refuse: Refuse,
 ): ReadonlySet<string> {
   const found = new Set<string>();
@@ -177,6 +182,10 @@ export function refuseLiteralSecrets(
   for (const [module, raw] of Object.entries(childOf(document.value, 'modules'))) {
     for (const prober of probers.keys()) search(['modules', module, prober], childOf(raw)[prober]);
   }
+  for (const [i, raw] of listOf(childOf(document.value, 'notifications')['channels']).entries()) {
+    const path = ['notifications', 'channels', i];
+    for (const notifier of notifiers.keys()) search([...path, notifier], childOf(raw)[notifier]);
+  }
   return found;
 }
 
@@ -191,8 +200,13 @@ export function childOf(value: unknown, key?: string): Readonly<Record<string, u
   return childOf((map as Readonly<Record<string, unknown>>)[key]);
 }
 
+/** The list that `value` is; an empty one when it is none. */
+export function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
 /** Plain data alone: what a prober's options hold beside it, such as a compiled expression, is its own affair. */
-function freezeDeeply(value: unknown): unknown {
+export function freezeDeeply(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
   if (!Array.isArray(value) && Object.getPrototypeOf(value) !== Object.prototype) return value;
   for (const child of Object.values(value)) freezeDeeply(child);

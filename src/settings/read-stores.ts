@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Store } from '../estate/estate.ts';
 import { type StoreId, toStoreId } from '../estate/ids.ts';
-import { parseOpeningHours } from '../estate/opening-hours.ts';
+import { type OpeningHours, parseOpeningHours } from '../estate/opening-hours.ts';
 import { err, ok, type Result } from '../lib/result.ts';
 import type { CsvTable } from './csv-table.ts';
 import { type EstateRow, readEstateTable } from './estate-table.ts';
@@ -21,10 +21,14 @@ export interface StoresRead {
   readonly mentioned: ReadonlySet<string>;
 }
 
+/** Days since 1 January 1970, by time zone. */
+export type PublicHolidays = ReadonlyMap<string, readonly number[]>;
+
 /** Reads stores.csv. Undefined: its header makes no sense, so nothing can be said of its rows. */
 export async function readStores(
   file: string,
   table: CsvTable,
+  holidays: PublicHolidays,
   report: (problem: SettingsProblem) => void,
 ): Promise<StoresRead | undefined> {
   const columns = { required: REQUIRED, known: NOT_LABELS, labelOwner: 'store' } as const;
@@ -33,8 +37,7 @@ export async function readStores(
   const stores = new Map<StoreId, Store>();
   const lineOf = new Map<string, number>();
   const torn = new Set<string>();
-  const isZone = makeZoneCheck();
-  const checkHours = makeHoursCheck();
+  const checks = { isZone: makeZoneCheck(), readHours: makeHoursReader(), holidays };
   for (const [i, csvRow] of estateTable.rows.entries()) {
     if (i % ROWS_AT_A_TIME === 0) await setImmediate();
     const row = estateTable.read(csvRow);
@@ -57,17 +60,18 @@ export async function readStores(
       continue;
     }
     lineOf.set(id, row.line);
-    stores.set(toStoreId(id), readStore(toStoreId(id), row, isZone, checkHours));
+    stores.set(toStoreId(id), readStore(toStoreId(id), row, checks));
   }
   return { stores, mentioned: torn.union(lineOf) };
 }
 
-function readStore(
-  id: StoreId,
-  row: EstateRow,
-  isZone: (zone: string) => Result<true>,
-  checkHours: (text: string) => Result<unknown>,
-): Store {
+interface StoreChecks {
+  readonly isZone: (zone: string) => Result<true>;
+  readonly readHours: (text: string) => Result<OpeningHours>;
+  readonly holidays: PublicHolidays;
+}
+
+function readStore(id: StoreId, row: EstateRow, { isZone, readHours, holidays }: StoreChecks): Store {
   const name = row.cell('name');
   if (name === undefined) row.refuse('name', `store "${id}" has no name`);
   const labels = row.labels();
@@ -76,8 +80,17 @@ function readStore(
   const zone = isZone(timezone);
   if (!zone.ok) row.refuse('timezone', zone.error);
   const openingHours = row.cell('opening_hours');
-  const hours = openingHours === undefined ? undefined : checkHours(openingHours);
+  const hours = openingHours === undefined ? undefined : readHours(openingHours);
   if (hours?.ok === false) row.refuse('opening_hours', hours.error);
+  const isAboutHolidays = hours?.ok === true && hours.value.onHolidays !== undefined;
+  const publicHolidays = isAboutHolidays ? holidays.get(timezone) : undefined;
+  if (isAboutHolidays && zone.ok && publicHolidays === undefined) {
+    row.refuse(
+      'opening_hours',
+      `"${openingHours}" is about public holidays (PH), and none are given for ${timezone}; ` +
+        `give them in the configuration, as in estate.public_holidays: { ${timezone}: [2026-12-25] }`,
+    );
+  }
   const read = <Value>(column: string, parse: (text: string) => Result<Value>): Value | undefined => {
     const text = row.cell(column);
     const result = text === undefined ? undefined : parse(text);
@@ -97,14 +110,15 @@ function readStore(
     ...(longitude === undefined ? {} : { longitude }),
     timezone,
     ...(openingHours === undefined ? {} : { openingHours }),
+    ...(publicHolidays === undefined ? {} : { publicHolidays }),
     ...(weeklySalesOre === undefined ? {} : { weeklySalesOre }),
     labels: Object.freeze(labels),
   });
 }
 
 /** Most stores of a chain keep the same hours. */
-function makeHoursCheck(): (text: string) => Result<unknown> {
-  const known = new Map<string, Result<unknown>>();
+function makeHoursReader(): (text: string) => Result<OpeningHours> {
+  const known = new Map<string, Result<OpeningHours>>();
   return (text) => {
     const result = known.get(text) ?? parseOpeningHours(text);
     known.set(text, result);

@@ -1,5 +1,7 @@
 import type { Policy } from '../core/health.ts';
+import type { Language } from '../core/notification.ts';
 import type { IncidentTiming, PaymentMethod } from '../core/outlook.ts';
+import type { Route } from '../core/route.ts';
 import type { Estate } from '../estate/estate.ts';
 
 /** What a token may do: each role includes the ones before it. */
@@ -50,6 +52,17 @@ export interface ProbingSettings extends Omit<Limits, 'maxInFlight'> {
   readonly threads: number | undefined;
 }
 
+/** The modules of a blackbox_exporter configuration: for probes on demand alone, never for the schedule. */
+export interface BlackboxModules {
+  /** The file they were read from. */
+  readonly file: string;
+  readonly modules: ReadonlyMap<string, Module>;
+  /** Why each of the others cannot be used here, by its name. */
+  readonly unusable: ReadonlyMap<string, string>;
+  /** All that an operator should know, with its place: what is unusable, and what is otherwise than there. */
+  readonly warnings: readonly SettingsProblem[];
+}
+
 export interface ListenAddress {
   readonly host: string;
   readonly port: number;
@@ -82,22 +95,71 @@ export type PlannedMaintenance = {
     }
 );
 
+/** Who is told of incidents as alerts. */
+export interface AlertmanagerSettings {
+  /** At least one; no slash at the end. */
+  readonly urls: readonly string[];
+  /** How often alerts are told again. Unit: ms. */
+  readonly resendIntervalMs: number;
+  /** For one request; at most the interval. Unit: ms. */
+  readonly timeoutMs: number;
+  /** The files are absolute. What they hold is read when it is used. */
+  readonly auth:
+    | { readonly kind: 'basic'; readonly username: string; readonly passwordFile: string }
+    | { readonly kind: 'bearer'; readonly tokenFile: string }
+    | undefined;
+  /** Whether our silences and maintenances become silences there. */
+  readonly mirrorSilences: boolean;
+  /** Where docs/runbook.md can be read. */
+  readonly runbookUrl: string;
+}
+
+/** A way to tell people or machines of incidents. */
+export interface ChannelSettings {
+  /** Letters, digits, `_` and `-`. */
+  readonly name: string;
+  /** Name of a registered notifier. */
+  readonly type: string;
+  readonly language: Language;
+  /** IANA zone of the times in its messages, where no store has its own. */
+  readonly timezone: string;
+  /** How long one attempt may take. Unit: ms. */
+  readonly timeoutMs: number;
+  /** Checked against the notifier's own options; defaults filled in. */
+  readonly options: unknown;
+}
+
+/** Whom to tell of incidents, and how. Without channels nobody is told. */
+export interface NotificationSettings {
+  readonly channels: ReadonlyMap<string, ChannelSettings>;
+  readonly routes: readonly Route[];
+  /** More messages than `after` to one channel within `windowMs` become one. */
+  readonly digest: { readonly after: number; readonly windowMs: number };
+}
+
 /** A whole configuration, checked and frozen. */
 export interface Settings {
   /** The file it was read from; relative files are read against its folder. */
   readonly file: string;
   readonly baseDir: string;
   readonly listen: ListenAddress;
+  /** Where people reach this monitor; no slash at the end. Undefined: where it listens. */
+  readonly externalUrl: string | undefined;
   readonly dataDir: string;
   readonly tokens: readonly Token[];
   readonly limits: ProbingSettings;
   /** Until then probing runs at a quarter of its rate. Epoch ms, UTC. */
   readonly calmUntilMs: number | undefined;
   readonly modules: ReadonlyMap<string, Module>;
+  /** Given with `--blackbox-config`; its modules are among `modules`, too. */
+  readonly blackbox?: BlackboxModules;
   readonly estate: Estate;
   readonly timing: IncidentTiming;
   readonly methods: readonly PaymentMethod[];
   readonly maintenance: readonly PlannedMaintenance[];
+  /** Undefined: nobody. */
+  readonly alertmanager: AlertmanagerSettings | undefined;
+  readonly notifications: NotificationSettings;
 }
 
 /** One thing to change in a configuration. Lines and columns count from 1. */

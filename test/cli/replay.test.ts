@@ -13,7 +13,7 @@ import { scratch } from '../journal/scratch.ts';
 import { runCli } from './cli-double.ts';
 
 const replay = (...args: string[]) =>
-  runCli((program, cli) => addReplay(program, cli, probers), ['replay', ...args]);
+  runCli((program, cli) => addReplay(program, cli, probers, new Map()), ['replay', ...args]);
 
 let folder: ReturnType<typeof scratch>;
 let day: Day;

@@ -5,6 +5,7 @@ import type { CliContext, ExitCode } from '../../src/cli/context.ts';
 import { addValidate } from '../../src/cli/validate.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { ConfigFolder } from '../settings/config-folder.ts';
+import { fakeNotifiers } from '../settings/fake-notifiers.ts';
 import { fakeProbers } from '../settings/fake-probers.ts';
 
 interface Ran {
@@ -30,7 +31,7 @@ async function validate(file: string, env: CliContext['env'] = {}): Promise<Ran>
       exitCode = await run();
     },
   };
-  addValidate(program, cli, fakeProbers);
+  addValidate(program, cli, fakeProbers, fakeNotifiers);
   await program.parseAsync(['validate', '--config', file], { from: 'user' });
   return { exitCode, printed, complained };
 }

@@ -35,6 +35,10 @@ beforeAll(async () => {
   const module = '{ prober: tcp, interval: 5s, timeout: 500ms }';
   config = await writeTcpConfig(folder.path, [target.port], module);
   await writeFile(join(folder.path, 'bad.yaml'), 'modules:\n  shop: { prober: http, interva1: 30s }\n');
+  await writeFile(
+    join(folder.path, 'blackbox.yml'),
+    'modules:\n  tcp_connect: { prober: tcp }\n  grpc: { prober: grpc }\n',
+  );
   serve = await startServe(config, join(folder.path, 'data'));
   await until(async () => {
     const { targets } = await getJson<{ targets: { state: string }[] }>(`${serve.url}/api/v1/targets`);
@@ -65,7 +69,41 @@ describe('contract: commands and exit codes (0 yes, 1 no, 2 usage or configurati
       says: /bad\.yaml:2:25: unknown option "interva1", did you mean "interval"\?/,
     },
     { args: ['serve', '--config', 'FOLDER/bad.yaml'], code: 2, says: /bad\.yaml:2:25/ },
-    { args: ['serve'], code: 2, says: /--config/ },
+    { args: ['serve'], code: 2, says: /--config FILE, --blackbox-config FILE, or both/ },
+    { args: ['validate'], code: 2, says: /--config FILE, --blackbox-config FILE, or both/ },
+    {
+      args: ['validate', '--blackbox-config', 'FOLDER/blackbox.yml'],
+      code: 0,
+      says: /^OK: 1 module of blackbox_exporter, and 1 that cannot be used\n.*blackbox\.yml:3:19: module "grpc": .*\(warning\)$/,
+    },
+    {
+      args: ['validate', '--config', 'CONFIG', '--blackbox-config', 'FOLDER/terminals.csv'],
+      code: 2,
+      says: /^OK: 1 store[\s\S]*terminals\.csv:1:1: /,
+    },
+    {
+      args: ['validate', '--blackbox-config', 'FOLDER/bad.yaml'],
+      code: 1,
+      says: /bad\.yaml:2:25: module "shop": unknown option "interva1"[\s\S]*no module that can be used/,
+    },
+    { args: ['serve', '--blackbox-config', 'FOLDER/terminals.csv'], code: 2, says: /terminals\.csv:1:1: / },
+    {
+      args: ['serve', '--blackbox-config', 'FOLDER/blackbox.yml', '--listen', '0.0.0.0:0'],
+      code: 2,
+      says: /other machines, and no token/,
+    },
+    {
+      args: ['import', 'csv', 'FOLDER/terminals.csv', '--out', 'FOLDER/imported'],
+      code: 0,
+      says: /1 of 1 rows are targets[\s\S]*kassavakt serve --config/,
+    },
+    { args: ['import', 'csv', 'FOLDER/terminals.csv', '--out', 'FOLDER'], code: 2, says: /is there already/ },
+    { args: ['import', 'uptime-kuma', 'CONFIG'], code: 2, says: /this is not valid JSON here/ },
+    {
+      args: ['import', 'nagios', 'CONFIG'],
+      code: 2,
+      says: /uptime-kuma, gatus, blackbox, csv/,
+    },
     {
       args: ['serve', '--config', 'CONFIG', '--data', 'FOLDER/data', '--listen', '127.0.0.1:0'],
       code: 3,
@@ -93,6 +131,14 @@ describe('contract: commands and exit codes (0 yes, 1 no, 2 usage or configurati
     { args: ['status', '--url', 'http://127.0.0.1:1'], code: 3, says: /ECONNREFUSED/ },
     { args: ['why', 'T0', '--url', 'MONITOR'], code: 0, says: /^T0 is up, not announced/ },
     { args: ['why', 'T9', '--url', 'MONITOR'], code: 2, says: /There is no target "T9"/ },
+    { args: ['notify', 'list', '--url', 'MONITOR'], code: 0, says: /^There are no channels/ },
+    { args: ['notify', 'list', '--data', 'FOLDER/none'], code: 3, says: /does not exist/ },
+    { args: ['notify', 'list', '--state', 'lost'], code: 2, says: /pending, delivered, dead/ },
+    {
+      args: ['notify', 'test', 'duty', '--config', 'CONFIG'],
+      code: 2,
+      says: /has no channel "duty"; it has none/,
+    },
     { args: ['silence', '--list', '--url', 'MONITOR'], code: 0, says: /^There are no silences/ },
     {
       args: ['silence', 'store=s1', '--for', '1h', '--url', 'MONITOR'],

@@ -124,6 +124,7 @@ describe('contract: metrics', () => {
     'kassavakt_event_loop_delay_seconds_count \\d+',
     'kassavakt_journal_last_seq [1-9]\\d*',
     'kassavakt_feed_clients 0',
+    'kassavakt_calm_mode 0',
     'kassavakt_build_info\\{version="[\\d.]+",node="26[\\d.]+"\\} 1',
     'kassavakt_config_last_reload_successful 1',
   ])('contract: process metrics include %s', async (line) => {

@@ -63,6 +63,18 @@ describe('Outages of what is shared', () => {
     day.expectCalm();
   });
 
+  test('names the kinds of all that is down, behind a gateway too, and keeps them when it is over', () => {
+    const day = new Day(makeChains(), '2026-12-22T08:00:00Z');
+    day.at('08:12', () => day.break({ store: 'S003' }, 'connect-timeout'));
+    day.at('09:00', () => day.mend({ store: 'S003' }));
+    day.runUntil('08:30');
+    const kinds = ['gateway', 'terminal', 'till'];
+    expect(day.outages.incidents()).toMatchObject([{ scope: [{ target: 'gw-S003' }], kinds }]);
+    day.runUntil('10:00');
+    const last = day.events().findLast(({ kind }) => kind === 'incident-resolved');
+    expect(last).toMatchObject({ incident: { kinds } });
+  });
+
   test('wallets alone leave cards and Swish as they are', () => {
     const day = new Day(makeChains(), '2026-12-22T08:00:00Z').runUntil('08:10');
     const before = day.methods().length;
@@ -107,7 +119,7 @@ describe('Outages of what is shared', () => {
     day.at('09:00', () => day.mend({ chain: 'Solhaga' }));
     day.runUntil('08:30');
     expect(day.outages.incidents()).toMatchObject([
-      { scope: [{ chain: 'Solhaga' }], targetsDown: 153, targetsInScope: 153 },
+      { scope: [{ chain: 'Solhaga' }], targetsDown: 153, targetsInScope: 153, kinds: ['terminal'] },
     ]);
     day.runUntil('10:00');
     expect(day.told()).toEqual([

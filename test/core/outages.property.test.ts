@@ -194,6 +194,20 @@ function endOf(inputs: readonly EventDraft[]): number {
   return (inputs.at(-1)?.atMs ?? BEGIN_MS) + END_MS;
 }
 
+/** A gateway's lone incident takes on its line; then the gateway proves to be part of an outage of gateways. */
+const LINE_AND_GATEWAYS: Step[] = [
+  { afterMs: 7_177_777, what: 'maintain', selector: 'chain=Solhaga', minutes: 1, isFlexible: false },
+  {
+    afterMs: 354,
+    what: 'turn-place',
+    place: { kind: 'gateway', group: 'Solgruppen' },
+    share: 1,
+    to: 'down',
+  },
+  { afterMs: 6_339, what: 'turn-place', place: { kind: 'terminal', chain: 'Solhaga' }, share: 1, to: 'down' },
+  { afterMs: 3_530, what: 'turn', of: 22, to: 'down' },
+];
+
 describe('The fold of outages', () => {
   test('opens and resolves each incident by turns, and keeps no target in two that are open', () => {
     fc.assert(
@@ -223,7 +237,7 @@ describe('The fold of outages', () => {
         for (const input of inputs) check(fold.apply(input));
         check(fold.advanceTo(endOf(inputs)));
       }),
-      { numRuns: RUNS },
+      { numRuns: RUNS, examples: [[LINE_AND_GATEWAYS]] },
     );
   });
 

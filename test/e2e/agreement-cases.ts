@@ -112,6 +112,11 @@ export const CASES: readonly Case[] = [
     headers: { 'X-Own': 'mine' },
     fail_if_body_not_matches_regexp: ['^mine$'],
   }),
+  http('a Host header', '/host', 1, {
+    headers: { Host: 'shop.test' },
+    fail_if_body_not_matches_regexp: ['^shop.test$'],
+  }),
+  http('the host name asked for', '/host', 0, { fail_if_body_not_matches_regexp: ['^till.test$'] }),
   http('IPv4 wanted', '/ok', 1, { preferred_ip_protocol: 'ip4' }),
   { name: 'http: nobody listens', prober: 'http', target: () => `http://${at.closed}/`, success: 0 },
   silent({ name: 'http: silence', prober: 'http', target: () => `http://${at.silent}/`, success: 0 }),

@@ -80,6 +80,8 @@ const site: RequestListener = (request, response) => {
         return response.writeHead(302, { Location: '/loop' }).end();
       case '/echo':
         return response.end(`${request.method} ${Buffer.concat(body).toString()}`);
+      case '/host':
+        return response.end(request.headers.host);
       case '/header':
         return response.end(request.headers['x-own']);
       default:

@@ -7,9 +7,15 @@ import { makeAuthority } from '../tools/certificates.ts';
 import { makeFolder, startServe } from '../tools/monitor-process.ts';
 import { canRun } from '../tools/programs.ts';
 import { CASES, type Case } from './agreement-cases.ts';
-import { startServers } from './agreement-servers.ts';
+import { at, startServers } from './agreement-servers.ts';
 
 const TOKEN = 'operator-token-of-the-agreement-suite';
+const AS_OPERATOR = { authorization: `Bearer ${TOKEN}` };
+/** The shared module of the case so named. */
+const moduleOf = (name: string): string => `m${CASES.findIndex((given) => given.name === name)}`;
+const TCP = moduleOf('tcp: a port that listens');
+const HOST = moduleOf('http: a Host header');
+const NAMED = moduleOf('http: the host name asked for');
 const timeoutOf = ({ isSilent }: Case): string => (isSilent === true ? '1s' : '20s');
 /** Probes at once: a probe that waits for its turn on a busy machine must not time out. */
 const LANES = 4;
@@ -63,6 +69,7 @@ const suite = canRun('agreement with a real blackbox_exporter', ['prometheus-bla
 
 suite('a real blackbox_exporter and /probe agree', () => {
   const running = new AsyncDisposableStack();
+  let urls = { theirs: '', ours: '' };
   const answers = new Map<string, { readonly theirs: Exposition; readonly ours: Exposition }>();
 
   beforeAll(async () => {
@@ -83,36 +90,49 @@ suite('a real blackbox_exporter and /probe agree', () => {
       const { prober, options = {} } = given;
       return { name: `m${index}`, prober, options, timeout: timeoutOf(given) };
     });
+    // One file for both: they read the same bytes.
     const blackboxFile = join(folder.path, 'blackbox.yml');
-    const theirModules = modules.map(({ name, prober, options, timeout }) => {
+    const sharedModules = modules.map(({ name, prober, options, timeout }) => {
       const [kind, given] = prober === 'tls' ? ['tcp', { tls: true, ...options }] : [prober, options];
       const text = JSON.stringify(given).replaceAll('"ca.pem"', JSON.stringify(join(folder.path, 'ca.pem')));
       return [name, { prober: kind, timeout, [kind]: JSON.parse(text) as object }] as const;
     });
-    await writeFile(blackboxFile, JSON.stringify({ modules: Object.fromEntries(theirModules) }));
+    const unhurried = ['http_2xx', { prober: 'http' }] as const;
+    await writeFile(
+      blackboxFile,
+      JSON.stringify({ modules: Object.fromEntries([...sharedModules, unhurried]) }),
+    );
     const ourFile = join(folder.path, 'kassavakt.yaml');
-    const ourModules = modules.map(({ name, prober, options, timeout }) => {
-      const given = prober === 'tls' ? { warn_before: '0s', ...options } : options;
-      return [name, { prober, interval: '60s', timeout, [prober]: given }] as const;
-    });
+    // Our tls prober has no counterpart there but tcp with tls; it is a module of our own beside the shared ones.
+    const ownModules = modules
+      .filter(({ prober }) => prober === 'tls')
+      .map(({ name, options, timeout }) => {
+        const tls = { warn_before: '0s', ...options };
+        return [`own-${name}`, { prober: 'tls', interval: '60s', timeout, tls }] as const;
+      });
     await writeFile(
       ourFile,
       JSON.stringify({
         auth: { tokens: [{ name: 'suite', role: 'operator', token_file: 'token' }] },
-        modules: Object.fromEntries(ourModules),
+        modules: Object.fromEntries(ownModules),
       }),
     );
     const theirs = running.use(await startBlackboxExporter(blackboxFile));
-    const ours = running.use(await startServe(ourFile, join(folder.path, 'data')));
+    const ours = running.use(
+      await startServe(ourFile, join(folder.path, 'data'), { blackboxConfig: blackboxFile }),
+    );
+    urls = { theirs: theirs.url, ours: ours.url };
 
     const waiting = Array.from(CASES.entries());
     const lane = async (): Promise<void> => {
       for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-        const [index, { name, target }] = next;
-        const query = new URLSearchParams({ module: `m${index}`, target: target() }).toString();
+        const [index, { name, target, prober }] = next;
+        const query = (module: string): string =>
+          new URLSearchParams({ module, target: target() }).toString();
+        const own = prober === 'tls' ? `own-m${index}` : `m${index}`;
         const [their, our] = await Promise.all([
-          ask(`${theirs.url}/probe?${query}`),
-          ask(`${ours.url}/probe?${query}`, { authorization: `Bearer ${TOKEN}` }),
+          ask(`${theirs.url}/probe?${query(`m${index}`)}`),
+          ask(`${ours.url}/probe?${query(own)}`, AS_OPERATOR),
         ]);
         answers.set(name, { theirs: their, ours: our });
       }
@@ -161,6 +181,66 @@ suite('a real blackbox_exporter and /probe agree', () => {
           .map(([name, values]) => [name, Array.from(values.keys()).sort()]),
       );
     expect(phases(ours)).toEqual(phases(theirs));
+  });
+
+  test.each([
+    { name: 'a module that there is not', query: () => ({ target: at.http, module: 'none' }), status: 400 },
+    { name: 'a target that is missing', query: () => ({ module: 'http_2xx' }), status: 400 },
+    { name: 'no module named', query: () => ({ target: `${at.http}/ok` }), status: 200, success: 1 },
+    { name: 'a failure', query: () => ({ target: `${at.http}/missing` }), status: 200, success: 0 },
+    {
+      name: 'an address that is none',
+      query: () => ({ target: 'no port', module: TCP }),
+      status: 200,
+      success: 0,
+    },
+    {
+      name: 'a host name that is another than the Host header',
+      query: () => ({ target: `${at.http}/ok`, module: HOST, hostname: 'other.test' }),
+      status: 400,
+    },
+    {
+      name: 'a host name',
+      query: () => ({ target: `${at.http}/host`, module: NAMED, hostname: 'till.test' }),
+      status: 200,
+      success: 1,
+    },
+    {
+      name: 'a scraper that has no patience',
+      query: () => ({ target: at.silent }),
+      headers: { 'X-Prometheus-Scrape-Timeout-Seconds': '0.8' },
+      status: 200,
+      success: 0,
+    },
+  ])('on $name', async ({ query, headers, status, success }) => {
+    const text = new URLSearchParams(query()).toString();
+    const [their, our] = await Promise.all([
+      fetch(`${urls.theirs}/probe?${text}`, { headers: { ...headers } }),
+      fetch(`${urls.ours}/probe?${text}`, { headers: { ...AS_OPERATOR, ...headers } }),
+    ]);
+    expect({ theirs: their.status, ours: our.status }).toEqual({ theirs: status, ours: status });
+    if (success === undefined) return;
+    for (const answer of [their, our]) {
+      expect(
+        parseExposition(await answer.text())
+          .series.get('probe_success')
+          ?.get(''),
+      ).toBe(success);
+    }
+  });
+
+  test('on how a probe is explained', async () => {
+    const query = new URLSearchParams({ target: `${at.http}/ok`, debug: 'true' }).toString();
+    const texts = await Promise.all(
+      [`${urls.theirs}/probe?${query}`, `${urls.ours}/probe?${query}`].map(async (url) =>
+        (await fetch(url, { headers: AS_OPERATOR })).text(),
+      ),
+    );
+    const headings = /^(Logs for the probe|Metrics that would have been returned|Module configuration):$/gm;
+    const [their, our] = texts.map((text) => Array.from(text.matchAll(headings), ([heading]) => heading));
+    expect(their).toHaveLength(3);
+    expect(our).toEqual(their);
+    for (const text of texts) expect(text).toMatch(/^prober: http$/m);
   });
 
   test('on what each metric means', () => {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
-import { readFile, writeFile } from 'node:fs/promises';
+import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { io, type Socket } from 'socket.io-client';
-import type { WireEvent } from '../../src/feed/protocol.ts';
+import type { Snapshot, WireEvent } from '../../src/feed/protocol.ts';
 import { verifyJournal } from '../../src/journal/verify-journal.ts';
 import {
   CommandProcess,
@@ -34,7 +34,7 @@ class FeedClient implements Disposable {
     });
   }
 
-  async joined(): Promise<{ seq: number }> {
+  async joined(): Promise<Snapshot> {
     return new Promise((resolve) => this.socket.once('snapshot', resolve));
   }
 
@@ -168,6 +168,44 @@ describe('the monitor as a process', () => {
     const last = all.at(-1)?.seq ?? 0;
     await until(async () => (second.events.at(-1)?.seq === last ? true : undefined));
     expect([...had, ...second.events]).toEqual(all.slice((had[0]?.seq ?? 1) - 1));
+    for (const target of targets) await target[Symbol.asyncDispose]();
+  });
+
+  test('shows how many targets an open incident has now, not how many it had when it was last told of', async () => {
+    await using folder = await makeFolder();
+    const targets = await startTargets(12);
+    const module =
+      '{ prober: tcp, interval: 1s, timeout: 500ms, fail_after: 1, recover_after: 1, retry_interval: 100ms }';
+    const config = await writeTcpConfig(
+      folder.path,
+      targets.map(({ port }) => port),
+      module,
+    );
+    // No ways to pay: the incident then never grows more severe, and is not told of again when it grows.
+    const off = ['card', 'wallet', 'swish', 'cash', 'web'].map((method) => `${method}: off`).join(', ');
+    const more = `payment_methods: { ${off} }\nincidents: { settle: 2s, settle_alone: 2s }\n`;
+    await appendFile(config, more);
+    await using serve = await startServe(config, folder.path);
+    using client = new FeedClient(serve.url);
+    await until(async () => ((await countIn(serve.url, 'up')) === 12 ? true : undefined));
+    await Promise.all(targets.slice(0, 9).map((target) => target.close()));
+    const opened = await client.event(({ kind }) => kind === 'incident-opened');
+    const { id } = opened['incident'] as { id: string };
+    await until(async () => ((await countIn(serve.url, 'down')) === 9 ? true : undefined));
+    await Promise.all(targets.slice(9).map((target) => target.close()));
+
+    const grown = { id, targetsDown: 12, title: 'All 12 card terminals of Solhaga are down, 3 stores' };
+    const one = await until(async () => {
+      const found = await getJson<{ targetsDown: number }>(`${serve.url}/api/v1/incidents/${id}`);
+      return found.targetsDown === 12 ? found : undefined;
+    });
+    expect(one).toMatchObject(grown);
+    expect(await getJson(`${serve.url}/api/v1/incidents`)).toEqual({ incidents: [one], next: null });
+    expect(await (await fetch(serve.url)).text()).toContain(grown.title);
+    using second = new FeedClient(serve.url);
+    expect((await second.joined()).incidents).toEqual([one]);
+    const told = (await allEvents(serve.url)).filter(({ kind }) => kind.startsWith('incident-'));
+    expect(told).toEqual([opened]);
     for (const target of targets) await target[Symbol.asyncDispose]();
   });
 

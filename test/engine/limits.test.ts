@@ -35,10 +35,13 @@ function settingsWith(count: number, maxInFlight?: number): Settings {
       maxInFlightPerNetwork: Number.POSITIVE_INFINITY,
       threads: undefined,
     },
+    externalUrl: undefined,
     calmUntilMs: undefined,
     timing: DEFAULT_TIMING,
     methods: DEFAULT_METHODS,
     maintenance: [],
+    alertmanager: undefined,
+    notifications: { channels: new Map(), routes: [], digest: { after: 5, windowMs: 60_000 } },
     modules: new Map([['terminal', MODULE]]),
     estate: { stores: new Map(), targets: new Map(targets) },
   };

@@ -89,6 +89,23 @@ describe('a maintenance planned once', () => {
     expect(told()).toEqual([`22T15:00:00 maintenance-started ${id}`, `22T16:00:00 maintenance-ended ${id}`]);
   });
 
+  test('is told as coming until it begins, or is called off', async () => {
+    const running = start(ONCE);
+    const planned = { ...SPAN, id, startsAtMs: T0 + HOUR, endsAtMs: T0 + 3 * HOUR };
+    expect(running.coming()).toEqual([planned]);
+    await clock.advance(59 * MINUTE);
+    open('ended', planned, clock.nowMs());
+    expect(running.coming()).toEqual([]);
+    await clock.advance(HOUR);
+    expect(recorded).toEqual([]);
+    running.setPlans([{ ...ONCE, id: 'other' }]);
+    await clock.advance(0);
+    expect([running.coming(), told()]).toEqual([
+      [],
+      ['22T14:59:00 maintenance-started other@2023-12-22T14:00:00.000Z'],
+    ]);
+  });
+
   test('that somebody ended is not begun again, even after a restart', async () => {
     start(ONCE);
     await clock.advance(90 * MINUTE);
@@ -155,6 +172,21 @@ describe('a maintenance planned again and again', () => {
       '24T01:00:00 maintenance-started nightly@2023-12-24T01:00:00.000Z',
       '24T03:00:00 maintenance-ended nightly@2023-12-24T01:00:00.000Z',
     ]);
+  });
+
+  test('is told as coming with its next time within a week, also when one is called off or runs', async () => {
+    const FIRST_OF_MONTH = { ...NIGHTLY, id: 'monthly', cron: '0 2 1 * *' };
+    const running = start(NIGHTLY, FIRST_OF_MONTH);
+    const coming = () => running.coming().map(({ id }) => id);
+    expect(coming()).toEqual(['nightly@2023-12-23T01:00:00.000Z']);
+    expect(running.coming()[0]).toMatchObject({ ...SPAN, endsAtMs: T0 + 14 * HOUR });
+    for (const maintenance of running.coming()) open('ended', maintenance);
+    expect(coming()).toEqual(['nightly@2023-12-24T01:00:00.000Z']);
+    await clock.advance(36 * HOUR);
+    expect(told()).toEqual(['24T01:00:00 maintenance-started nightly@2023-12-24T01:00:00.000Z']);
+    expect(coming()).toEqual(['nightly@2023-12-25T01:00:00.000Z']);
+    await clock.advance(48 * HOUR);
+    expect(coming()).toEqual(['nightly@2023-12-27T01:00:00.000Z', 'monthly@2024-01-01T01:00:00.000Z']);
   });
 
   test.each([

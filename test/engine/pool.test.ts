@@ -31,10 +31,13 @@ function settingsOf(targets: readonly Target[], module: Partial<Module> = {}): S
     dataDir: '',
     tokens: [],
     limits: { ...LIMITS, threads: 2 },
+    externalUrl: undefined,
     calmUntilMs: undefined,
     timing: DEFAULT_TIMING,
     methods: DEFAULT_METHODS,
     maintenance: [],
+    alertmanager: undefined,
+    notifications: { channels: new Map(), routes: [], digest: { after: 5, windowMs: 60_000 } },
     modules: new Map([['terminal', { ...MODULE, ...module }]]),
     estate: { stores: new Map(), targets: new Map(targets.map((each) => [each.id, each])) },
   };

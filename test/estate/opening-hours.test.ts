@@ -30,6 +30,10 @@ describe('parseOpeningHours', () => {
       same: 'Mo,Tu,Th,Fr 08:00-12:00, 13:00-18:00; We 14:00-18:00',
     },
     { text: 'off; Mo 10:00-11:00', same: 'Mo 10:00-11:00' },
+    {
+      text: 'ph,su 10:00-16:00; Mo-Sa 07:00-22:00; PH closed',
+      same: 'Mo-Sa 07:00-22:00; Su 10:00-16:00; PH off',
+    },
   ] as const)('$text is $same', ({ text, same }) => {
     expect(parseOpeningHours(text)).toMatchObject({ ok: true });
     expect(parseOpeningHours(text)).toEqual(parseOpeningHours(same));
@@ -41,7 +45,11 @@ describe('parseOpeningHours', () => {
     { text: 'Må 08:00-20:00', why: '"Må" is not a day; the days are Mo, Tu, We, Th, Fr, Sa, Su' },
     { text: 'Mo-Fredag 08:00-20:00', why: '"Fredag" is not a day' },
     { text: 'Mo-We-Fr 08:00-20:00', why: '"Mo-We-Fr" is not a day' },
-    { text: 'PH off', why: '"PH" is not a day' },
+    {
+      text: 'SH off',
+      why: '"SH" is not a day; the days are Mo, Tu, We, Th, Fr, Sa, Su, as in Mo-Fr or Mo,We, and PH for',
+    },
+    { text: 'Mo-PH off', why: '"PH" is not a day' },
     { text: 'Mo 07-22', why: '"07-22" is not from one time of day to another; write it as in 07:00-22:00' },
     { text: 'Mo 07.00-22.00', why: '"07.00-22.00" is not from one time of day' },
     { text: 'Mo 08:00-25:00', why: '"08:00-25:00" is not from one time of day' },
@@ -119,6 +127,44 @@ describe('isOpenAt', () => {
     { name: 'never', hours: 'off', when: '2026-10-25T12:30:00Z', is: false },
   ] as const)('$name ($hours): $is', ({ hours, when, is }) => {
     expect(isOpenAt(makeStore(hours), at(when))).toBe(is);
+  });
+
+  // Christmas Eve 2026 is a Thursday.
+  test.each([
+    { hours: 'Mo-Fr 08:00-20:00; PH off', opens: 'never', before: '08:00' },
+    { hours: 'Mo-Fr 08:00-20:00; PH 11:00-16:00', opens: '11:00', before: '08:00' },
+    { hours: 'Mo-Fr 08:00-20:00; Sa,Su,PH 10:00-18:00', opens: '10:00', before: '08:00' },
+    { hours: 'PH off; Mo-Fr 08:00-20:00', opens: '08:00', before: '08:00' },
+    { hours: 'Mo-Fr 08:00-20:00', opens: '08:00', before: '08:00' },
+    { hours: '24/7; PH off', opens: 'never', before: '00:00' },
+  ])('opens on a public holiday by the last rule that holds then: $hours', ({ hours, opens, before }) => {
+    const store = { ...makeStore(hours), publicHolidays: [at('2026-12-24T00:00:00Z') / 86_400_000] };
+    const opensOn = (day: string): string => {
+      for (let minute = 0; minute < 1_440; minute++) {
+        const ms = at(`${day}T00:00:00+01:00`) + minute * 60_000;
+        if (isOpenAt(store, ms) === true) return new Date(ms + 3_600_000).toISOString().slice(11, 16);
+      }
+      return 'never';
+    };
+    expect([opensOn('2026-12-23'), opensOn('2026-12-24')]).toEqual([before, opens]);
+  });
+
+  test('lets the eve of a public holiday last past midnight, by the rule of the day on which it began', () => {
+    const store = {
+      ...makeStore('22:00-02:00; PH off'),
+      publicHolidays: [at('2026-12-24T00:00:00Z') / 86_400_000],
+    };
+    expect(isOpenAt(store, at('2026-12-24T00:30:00Z'))).toBe(true);
+    expect(isOpenAt(store, at('2026-12-24T22:00:00Z'))).toBe(false);
+    expect(isOpenAt(store, at('2026-12-25T00:30:00Z'))).toBe(false);
+    expect(show(nextOpeningMs(store, at('2026-12-24T00:30:00Z')))).toBe('2026-12-25T21:00:00.000Z');
+  });
+
+  test('finds the next opening though it is on a public holiday alone', () => {
+    const holidays = ['2026-12-24', '2027-04-26'].map((day) => at(`${day}T00:00:00Z`) / 86_400_000);
+    const store = { ...makeStore('PH 11:00-16:00'), publicHolidays: holidays };
+    expect(show(nextOpeningMs(store, at('2026-12-24T12:00:00Z')))).toBe('2027-04-26T09:00:00.000Z');
+    expect(nextOpeningMs(store, at('2027-04-26T12:00:00Z'))).toBeUndefined();
   });
 
   test('keeps the hours of the store, not of the monitor', () => {

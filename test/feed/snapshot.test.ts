@@ -125,6 +125,33 @@ describe('makeSnapshot', () => {
     expect(methodsOf(judging)?.['swish']?.state).toBe('down');
   });
 
+  test('tells of the open incidents announced what they are now, but not who takes them on before that is announced', async () => {
+    const source = await announced();
+    const [norrbo, web] = source.board.openIncidents();
+    if (norrbo === undefined || web === undefined) throw new Error('two were announced');
+    const acknowledgement = { by: 'Kim', comment: '', atMs: START_MS, sticky: false };
+    const now = [
+      { ...norrbo, targetsDown: 2, title: 'Both', severity: 'critical' as const, acknowledgement },
+      { ...web, id: toIncidentId('not-announced-yet') },
+    ];
+    const growing = { board: source.board, estate: () => estate, incidentsNow: () => now };
+    const incidentsOf = (filter: FeedFilter) => makeSnapshot(growing, filter, START_MS).incidents;
+    const wireNorrbo = expect.objectContaining({ targetsDown: 2, title: 'Both', severity: 'critical' });
+    expect(incidentsOf({})).toEqual([wireNorrbo, expect.objectContaining({ id: 'web', title: 'web' })]);
+    expect(incidentsOf({})[0]).not.toHaveProperty('acknowledgement');
+    expect(incidentsOf({ minSeverity: 'critical' })).toEqual([]);
+    await source.announce([
+      {
+        atMs: START_MS,
+        kind: 'incident-acknowledged',
+        incident: norrbo,
+        acknowledgement,
+        isWithdrawn: false,
+      },
+    ]);
+    expect(incidentsOf({})[0]).toMatchObject({ acknowledgement: { by: 'Kim' }, targetsDown: 2 });
+  });
+
   test('keeps a store as it is until something of it changes', async () => {
     const source = await announced();
     const storeNow = () => makeSnapshot(source, {}, START_MS).stores.find(({ id }) => id === 'Norrbo-1');

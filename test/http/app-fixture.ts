@@ -14,7 +14,7 @@ import type { ProbeReport } from '../../src/core/outcome.ts';
 import { Quiet } from '../../src/core/quiet.ts';
 import type { Estate, Store, Target } from '../../src/estate/estate.ts';
 import { toStoreId } from '../../src/estate/ids.ts';
-import { makeSnapshot } from '../../src/feed/snapshot.ts';
+import { makeSnapshot, openIncidents } from '../../src/feed/snapshot.ts';
 import { createApp, limitServer } from '../../src/http/app.ts';
 import type { Acts, AppContext } from '../../src/http/app-context.ts';
 import { makeAuthenticator } from '../../src/http/auth.ts';
@@ -86,11 +86,12 @@ function makeActs(
   board: Board,
   journal: MemoryJournal,
   estate: Estate,
-  methodState: Acts['methodState'] = () => 'unknown',
+  { methodState = () => 'unknown', comingMaintenances = () => [] }: FixtureOptions,
 ): Acts {
   const quiet = new Quiet(estate);
   return {
     quiet,
+    comingMaintenances,
     async record(draft) {
       const [event] = await journal.append([draft]);
       if (event === undefined) throw new Error('the journal took nothing');
@@ -112,8 +113,11 @@ export interface FixtureOptions {
   readonly targets?: readonly Target[];
   readonly modules?: readonly Module[];
   readonly needs?: NonNullable<Estate['needs']>;
+  readonly blackbox?: NonNullable<Settings['blackbox']>;
   /** What is known of every payment method. Default unknown. */
   readonly methodState?: () => MethodState;
+  /** What the configuration plans. Default nothing. */
+  readonly comingMaintenances?: Acts['comingMaintenances'];
   /** What metrics tell of outages, beside the stores and targets above. */
   readonly outages?: Partial<OutageBook>;
   readonly context?: Partial<AppContext>;
@@ -158,11 +162,15 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
       maxInFlightPerNetwork: Number.POSITIVE_INFINITY,
       threads: 1,
     },
+    externalUrl: undefined,
     calmUntilMs: undefined,
     timing: DEFAULT_TIMING,
     methods: DEFAULT_METHODS,
     maintenance: [],
+    alertmanager: undefined,
+    notifications: { channels: new Map(), routes: [], digest: { after: 5, windowMs: 60_000 } },
     modules: new Map(modules.map((module) => [module.name, module])),
+    ...(options.blackbox === undefined ? {} : { blackbox: options.blackbox }),
     estate: {
       stores: new Map(stores.map((store) => [store.id, store])),
       targets: new Map(targets.map((target) => [target.id, target])),
@@ -181,6 +189,10 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
       isJournalWritable: () => true,
       pendingEvents: () => 0,
       feedClients: () => 0,
+      isCalm: () => false,
+      alertmanagers: () => [],
+      alertmanagerAlerts: () => 0,
+      notificationBacklogs: () => [],
     },
     { version: '0.0.0-test', node: process.versions.node },
     clock,
@@ -199,12 +211,14 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
     clock,
     log: pino({ level: 'silent' }),
     stores: () => makeSnapshot({ board, estate: () => settings.estate }, {}, clock.nowMs()).stores,
+    openIncidents: () => openIncidents({ board }),
     streamEvents: (_request, response) => response.writeHead(200).end('stream'),
     probe: async () => ANSWERED,
     reload: async () => ok({ added: 1, removed: 2, changed: 3 }),
     readiness: () => ({ ready: true, problems: [] }),
     calm: new CalmMode(clock, () => undefined),
-    acts: makeActs(board, journal, settings.estate, options.methodState),
+    notifications: { channels: () => [], messages: () => [] },
+    acts: makeActs(board, journal, settings.estate, options),
     ...options.context,
   };
   const server = createServer(createApp(context));

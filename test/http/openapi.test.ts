@@ -19,7 +19,9 @@ interface Document {
 let fixture: Fixture;
 let document: Document;
 beforeAll(async () => {
-  fixture = await startFixture();
+  const span = { selector: 'store=s1', startsAtMs: 1, endsAtMs: 2, flexibleMs: 60_000 };
+  const plan = { id: 'move@1', ...span, by: 'Ada', comment: 'the move' };
+  fixture = await startFixture({ comingMaintenances: () => [plan] });
   document = (await (await fixture.get('/api/v1/openapi.json')).json()) as Document;
 });
 afterAll(async () => {
@@ -105,6 +107,7 @@ describe('the API description', () => {
     { documented: '/api/v1/incidents' },
     { documented: '/api/v1/incidents/{id}', asked: '/api/v1/incidents/i1' },
     { documented: '/api/v1/events' },
+    { documented: '/api/v1/maintenances' },
     { documented: '/sd/targets' },
   ])('is kept by the answer of $documented', async ({ documented, asked = documented }) => {
     const { see, board, journal, get } = fixture;
@@ -118,6 +121,7 @@ describe('the API description', () => {
       openedAtMs: 1,
       targetsDown: 1,
       targetsInScope: 1,
+      kinds: ['terminal'],
       storesAffected: 1,
       reason: 'tls',
       confidence: 0.9,

@@ -49,7 +49,8 @@ describe('an outlook in the journal', () => {
       latitude: 59.5,
       longitude: -1e-7,
       timezone: 'Europe/Stockholm',
-      openingHours: '24/7',
+      openingHours: '24/7; PH off',
+      publicHolidays: [20_812],
       weeklySalesOre: 1,
       labels: { chain: 'c', _x: '' },
     };

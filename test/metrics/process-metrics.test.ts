@@ -22,6 +22,13 @@ const FACTS = {
   isJournalWritable: () => false,
   pendingEvents: () => 5,
   feedClients: () => 6,
+  isCalm: () => true,
+  alertmanagers: () => [
+    { url: 'http://a.test:9093', isUp: true },
+    { url: 'http://b.test:9093', isUp: false },
+  ],
+  alertmanagerAlerts: () => 7,
+  notificationBacklogs: () => [],
 };
 
 let metrics: ProcessMetrics | undefined;
@@ -106,6 +113,10 @@ describe('our own metrics', () => {
     expect(page).toContain('kassavakt_journal_writable 0\n');
     expect(page).toContain('kassavakt_journal_pending_events 5\n');
     expect(page).toContain('kassavakt_feed_clients 6\n');
+    expect(page).toContain('kassavakt_calm_mode 1\n');
+    expect(page).toContain('kassavakt_alertmanager_alerts 7\n');
+    expect(page).toContain('kassavakt_alertmanager_up{alertmanager="http://a.test:9093"} 1\n');
+    expect(page).toContain('kassavakt_alertmanager_up{alertmanager="http://b.test:9093"} 0\n');
     expect(page).toContain('kassavakt_build_info{version="1.2.3",node="26.0.0"} 1\n');
   });
 

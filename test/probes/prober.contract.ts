@@ -5,6 +5,7 @@ import type { ProbeReport } from '../../src/core/outcome.ts';
 import { REASONS, SELF_REASONS } from '../../src/core/reason.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { type Probe, type Prober, ProberUnavailable } from '../../src/probes/probe.ts';
+import { settlesWithin50Ms } from '../tools/settles-in-time.ts';
 import { MANNERS, type Manner, type Peer } from './hostile-peer.ts';
 
 /** What a prober must give for the contract to be tried on it. */
@@ -173,19 +174,4 @@ function checkReport(prober: Prober, report: ProbeReport): void {
   expect(phases.filter(({ durationMs }) => !(durationMs >= 0))).toEqual([]);
   const series = samples.map(({ name, labels }) => JSON.stringify([name, labels]));
   expect(new Set(series).size).toBe(series.length);
-}
-
-/** A timer that is set now and a promise that settles in time come in that order also on a machine that is late. */
-async function settlesWithin50Ms(running: Promise<unknown>): Promise<boolean> {
-  const late = Promise.withResolvers<boolean>();
-  const timer = setTimeout(() => setImmediate(() => late.resolve(false)), 50);
-  try {
-    const settled = running.then(
-      () => true,
-      () => true,
-    );
-    return await Promise.race([settled, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -44,6 +44,28 @@ const GOOD = {
     },
     { id: 'b', selector: 'kind=web', by: 'Ada', from: '2026-12-23T02:00:00Z', until: '2026-12-23T03:00:00Z' },
   ],
+  external_url: 'https://kassavakt.example.test/',
+  notifications: {
+    channels: [
+      { name: 'duty', type: 'pager', language: 'sv', timeout: '5s', pager: { number: '070' } },
+      { name: 'desk', type: 'letter', letter: { to: ['Ada'] } },
+    ],
+    routes: [
+      {
+        match: 'chain=Solhaga',
+        min_severity: 'major',
+        hours: 'Mo-Fr 07:00-16:00',
+        timezone: 'Europe/Oslo',
+        channels: ['desk'],
+        continue: true,
+        escalate_after: '15m',
+        escalate_to: ['duty'],
+      },
+      { chains: ['Solhaga'], channels: ['duty'], escalation: [{ after: '5m', to: ['desk'] }] },
+    ],
+    digest_after: 3,
+    digest_window: '30s',
+  },
 };
 const FILES = {
   token: 'opens-nothing\n',

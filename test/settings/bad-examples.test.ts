@@ -1,6 +1,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import { notifiers } from '../../src/notifiers/registry.ts';
 import { probers } from '../../src/probes/registry.ts';
 import { loadSettings } from '../../src/settings/load-settings.ts';
 import { formatProblem } from '../../src/settings/settings.ts';
@@ -21,7 +22,7 @@ describe('config/examples/bad', () => {
     );
     expect(expected.length).toBeGreaterThan(0);
 
-    const loaded = await loadSettings(file, probers, {});
+    const loaded = await loadSettings(file, probers, {}, notifiers);
 
     const problems = loaded.ok ? [] : loaded.error;
     expect(

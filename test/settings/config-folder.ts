@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Result } from '../../src/lib/result.ts';
 import { loadSettings } from '../../src/settings/load-settings.ts';
 import { formatProblem, type Settings, type SettingsProblem } from '../../src/settings/settings.ts';
+import { fakeNotifiers } from './fake-notifiers.ts';
 import { fakeProbers } from './fake-probers.ts';
 
 type Files = Readonly<Record<string, string | Uint8Array>>;
@@ -22,7 +23,7 @@ export class ConfigFolder implements Disposable {
   }
 
   load(env: Readonly<Record<string, string>> = {}): Promise<Result<Settings, readonly SettingsProblem[]>> {
-    return loadSettings(this.file, fakeProbers, env);
+    return loadSettings(this.file, fakeProbers, env, fakeNotifiers);
   }
 
   [Symbol.dispose](): void {

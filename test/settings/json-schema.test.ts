@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import { notifiers } from '../../src/notifiers/registry.ts';
 import { probers } from '../../src/probes/registry.ts';
 import { configJsonSchema } from '../../src/settings/config-schema.ts';
 import { loadSettings } from '../../src/settings/load-settings.ts';
+import { fakeNotifiers } from './fake-notifiers.ts';
 import { fakeProbers } from './fake-probers.ts';
 
 const CONFIG = join(import.meta.dirname, '../../config');
@@ -11,11 +13,11 @@ const CONFIG = join(import.meta.dirname, '../../config');
 describe('config/kassavakt.schema.json', () => {
   test('is what `npm run schema` makes of the definitions now', () => {
     const written: unknown = JSON.parse(readFileSync(join(CONFIG, 'kassavakt.schema.json'), 'utf8'));
-    expect(written).toEqual(JSON.parse(JSON.stringify(configJsonSchema(probers))));
+    expect(written).toEqual(JSON.parse(JSON.stringify(configJsonSchema(probers, notifiers))));
   });
 
   test('describes what is written, with the options of each prober under its name', () => {
-    expect(configJsonSchema(fakeProbers)).toMatchObject({
+    expect(configJsonSchema(fakeProbers, fakeNotifiers)).toMatchObject({
       type: 'object',
       additionalProperties: false,
       properties: {
@@ -32,6 +34,20 @@ describe('config/kassavakt.schema.json', () => {
                 additionalProperties: false,
               },
               nexo: { required: ['root_file'] },
+            },
+          },
+        },
+        notifications: {
+          properties: {
+            channels: {
+              items: {
+                required: ['name', 'type'],
+                properties: {
+                  type: { enum: ['pager', 'letter'] },
+                  language: { enum: ['en', 'sv', 'nb'], default: 'en' },
+                  pager: { required: ['number'], additionalProperties: false },
+                },
+              },
             },
           },
         },

@@ -28,6 +28,12 @@ describe('a configuration that leaves everything out', () => {
       ok: true,
       value: {
         file: folder.file,
+        externalUrl: undefined,
+        notifications: {
+          channels: new Map(),
+          routes: [{ key: 'all', minSeverity: 'info', channels: [], continues: false, escalation: [] }],
+          digest: { after: 5, windowMs: 60_000 },
+        },
         baseDir: folder.path,
         listen: { host: '127.0.0.1', port: 9840 },
         dataDir: join(folder.path, 'data'),
@@ -42,6 +48,7 @@ describe('a configuration that leaves everything out', () => {
         timing: DEFAULT_TIMING,
         methods: DEFAULT_METHODS,
         maintenance: [],
+        alertmanager: undefined,
         modules: new Map(),
         estate: { stores: new Map(), targets: new Map() },
       },

@@ -77,20 +77,23 @@ export class CommandProcess implements AsyncDisposable {
 }
 
 /** `kassavakt serve` on a free port, once it says where it answers. */
-export async function startServe(
+export function startServe(
   config: string,
   data: string,
-  options: { readonly listen?: string } = {},
+  options: { readonly listen?: string; readonly blackboxConfig?: string } = {},
 ): Promise<CommandProcess & { readonly url: string }> {
-  const serve = new CommandProcess([
-    'serve',
-    '--config',
-    config,
-    '--data',
-    data,
-    '--listen',
-    options.listen ?? '127.0.0.1:0',
-  ]);
+  const { listen = '127.0.0.1:0', blackboxConfig } = options;
+  const blackbox = blackboxConfig === undefined ? [] : ['--blackbox-config', blackboxConfig];
+  return startMonitor(['--config', config, '--data', data, '--listen', listen, ...blackbox]);
+}
+
+/** The same with a configuration of blackbox_exporter alone. */
+export function startDropIn(blackboxConfig: string): Promise<CommandProcess & { readonly url: string }> {
+  return startMonitor(['--blackbox-config', blackboxConfig, '--listen', '127.0.0.1:0']);
+}
+
+async function startMonitor(args: readonly string[]): Promise<CommandProcess & { readonly url: string }> {
+  const serve = new CommandProcess(['serve', ...args]);
   const url = await serve.line((line) => {
     const entry = JSON.parse(line) as { event?: string; url?: string };
     return entry.event === 'monitor.started' ? entry.url : undefined;

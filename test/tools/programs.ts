@@ -8,6 +8,7 @@ export const PACKAGE_OF_PROGRAM: Readonly<Record<string, string>> = {
   'prometheus-blackbox-exporter': 'prometheus-blackbox-exporter',
   fping: 'fping',
   'prometheus-alertmanager': 'prometheus-alertmanager',
+  amtool: 'prometheus-alertmanager',
 };
 
 /** Whether `program` can be started by name. */
