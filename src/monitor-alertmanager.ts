@@ -50,10 +50,10 @@ export class AlertmanagerAlerts implements AsyncDisposable {
         isBlind: () => source.board.sight !== undefined,
         spans: () => Array.from(this.spans()),
         instance: () => this.nameInstance(),
-        links: () => ({
-          externalUrl: context.settings().externalUrl ?? context.listenUrl(),
-          runbookUrl: context.settings().alertmanager?.runbookUrl ?? '',
-        }),
+        links: () => {
+          const { alertmanager, externalUrl = context.listenUrl() } = context.settings();
+          return { externalUrl, runbookUrl: alertmanager?.runbookUrl ?? `${externalUrl}/runbook` };
+        },
       },
       clock,
       log,

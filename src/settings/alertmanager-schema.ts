@@ -25,6 +25,6 @@ export const alertmanagerConfig = z.strictObject({
     .default(true)
     .describe('Whether silences and maintenances become silences in Alertmanager.'),
   runbook_url: name(
-    'Where docs/runbook.md can be read; #kassavaktincident is put behind it. Without it docs/runbook.md.',
-  ).default('docs/runbook.md'),
+    'Where docs/runbook.md can be read; #kassavaktincident is put behind it. Without it /runbook of external_url.',
+  ).optional(),
 });

@@ -110,8 +110,8 @@ export interface AlertmanagerSettings {
     | undefined;
   /** Whether our silences and maintenances become silences there. */
   readonly mirrorSilences: boolean;
-  /** Where docs/runbook.md can be read. */
-  readonly runbookUrl: string;
+  /** Where docs/runbook.md can be read. Undefined: where the monitor serves it. */
+  readonly runbookUrl: string | undefined;
 }
 
 /** A way to tell people or machines of incidents. */

@@ -116,7 +116,7 @@ describe('alerting rules', () => {
     expect(SEVERITIES).toContain(labels?.['severity']);
     expect(annotations?.['summary']).toMatch(/\S/);
     expect(annotations?.['description']).toMatch(/\.$/);
-    expect(annotations?.['runbook_url']).toBe(`docs/runbook.md#${name.toLowerCase()}`);
+    expect(annotations?.['runbook_url']).toBe(`http://127.0.0.1:9840/runbook#${name.toLowerCase()}`);
     expect(annotations?.['dashboard_url']).toMatch(/^http:\/\/127\.0\.0\.1:3000\/d\/kassavakt-[a-z-]+(\?|$)/);
     expect(rule.for).toMatch(/^\d+[smh]$/);
     expect(rule.keep_firing_for).toMatch(/^[1-9]\d*[smh]$/);

@@ -231,7 +231,7 @@ when(SUITE, () => {
     expect(end?.annotations).toMatchObject({
       summary: expect.stringMatching(/Solhaga/),
       description: expect.stringMatching(/^Over after /),
-      runbook_url: 'docs/runbook.md#kassavaktincident',
+      runbook_url: 'https://kassavakt.test/runbook#kassavaktincident',
     });
     expect(new Set(aboutIncidents().map(({ groupKey }) => groupKey)).size).toBe(1);
     await until(async () => ((await incidentAlerts()).length === 0 ? true : undefined));

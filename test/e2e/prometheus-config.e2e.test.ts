@@ -105,7 +105,7 @@ when(SUITE, () => {
     const alive = await prometheus.await('the dead man’s switch', async () =>
       pushed.find(({ labels }) => labels['alertname'] === 'KassavaktDeadMansSwitch'),
     );
-    expect(alive.annotations['runbook_url']).toBe('docs/runbook.md#kassavaktdeadmansswitch');
+    expect(alive.annotations['runbook_url']).toBe('http://127.0.0.1:9840/runbook#kassavaktdeadmansswitch');
   });
 
   test('has a store that loses its terminals pending within seconds, and an outage of the chain', async () => {

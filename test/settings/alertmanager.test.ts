@@ -17,7 +17,7 @@ describe('alertmanager', () => {
       timeoutMs: 10_000,
       auth: undefined,
       mirrorSilences: true,
-      runbookUrl: 'docs/runbook.md',
+      runbookUrl: undefined,
     });
   });
 
