@@ -161,13 +161,13 @@ describe('the monitor as a process', () => {
     const had = first.events.slice();
     await until(async () => ((await countIn(serve.url, 'down')) === 60 ? true : undefined));
     using second = new FeedClient(serve.url, had.at(-1)?.seq ?? 0);
-    const all = await until(async () => {
-      const events = await allEvents(serve.url);
-      return events.filter(isChange('down')).length === 60 ? events : undefined;
-    });
+    // More may follow: an incident is told of later, and on a busy machine a target may have failed before.
+    const all = await allEvents(serve.url);
+    expect(all.filter(isChange('down')).length).toBeGreaterThanOrEqual(60);
     const last = all.at(-1)?.seq ?? 0;
-    await until(async () => (second.events.at(-1)?.seq === last ? true : undefined));
-    expect([...had, ...second.events]).toEqual(all.slice((had[0]?.seq ?? 1) - 1));
+    await until(async () => ((second.events.at(-1)?.seq ?? 0) >= last ? true : undefined));
+    const got = [...had, ...second.events].filter(({ seq }) => seq <= last);
+    expect(got).toEqual(all.slice((had[0]?.seq ?? 1) - 1));
     for (const target of targets) await target[Symbol.asyncDispose]();
   });
 
