@@ -15,7 +15,7 @@ import { pageRoute } from './page-route.ts';
 import { STYLE_HASH } from './page.ts';
 import { probeRoute } from './probe-route.ts';
 import type { Caller, Route } from './route.ts';
-import { runbookRoute } from './runbook-route.ts';
+import { RUNBOOK_STYLE_HASH, runbookRoute } from './runbook-route.ts';
 import { serviceDiscoveryRoute } from './sd-route.ts';
 import { targetRoutes } from './target-routes.ts';
 
@@ -69,13 +69,13 @@ function makeRoutes(context: AppContext): readonly Route[] {
   return [...routes, openapiRoute(context, routes)];
 }
 
-/** No script at all, no other origin, one style sheet; plain HTTP is how a monitor on a store's network is read. */
+/** No script at all, no other origin, a style sheet a page; plain HTTP is how a monitor on a store's network is read. */
 const HELMET = {
   contentSecurityPolicy: {
     useDefaults: false,
     directives: {
       defaultSrc: ["'none'"],
-      styleSrc: [`'${STYLE_HASH}'`],
+      styleSrc: [`'${STYLE_HASH}'`, `'${RUNBOOK_STYLE_HASH}'`],
       baseUri: ["'none'"],
       formAction: ["'none'"],
       frameAncestors: ["'none'"],

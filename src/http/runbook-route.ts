@@ -1,11 +1,21 @@
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { type Html, html } from './html.ts';
+import { Html, html } from './html.ts';
 import { HttpProblem } from './http-problem.ts';
 import { defineRoute, NO_QUERY, type Route } from './route.ts';
 
 /** Beside the sources and beside what is compiled of them, in the repository as in the package. */
 const RUNBOOK = fileURLToPath(new URL('../../docs/runbook.md', import.meta.url));
+
+/** Readable on a phone: lines are folded. */
+const STYLE = `
+body { font: 1rem/1.5 system-ui, sans-serif; max-width: 46rem; margin: 0 auto; padding: 1rem; }
+pre { font: .9rem/1.5 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
+`;
+
+/** For the Content-Security-Policy. */
+export const RUNBOOK_STYLE_HASH = `sha256-${createHash('sha256').update(STYLE).digest('base64')}`;
 
 /** The runbook where alerts and dashboards can link to it, also while the place where it is kept is down itself. */
 export function runbookRoute(file = RUNBOOK): Route {
@@ -32,9 +42,10 @@ export function renderRunbook(markdown: string): string {
   const [before = '', ...sections] = splitAtHeadings(markdown);
   const page = html`<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Runbook</title></head>
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Runbook</title>
+<style>${new Html(STYLE)}</style></head>
 <body>
-<pre>${before}</pre>
+${before.trim() === '' ? '' : html`<pre>${before}</pre>`}
 ${sections.map(renderSection)}
 </body>
 </html>

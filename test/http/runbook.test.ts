@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { renderRunbook } from '../../src/http/runbook-route.ts';
 import { startFixture } from './app-fixture.ts';
@@ -44,6 +45,9 @@ describe('the runbook as a page', () => {
     const answer = await fixture.get('/runbook');
     expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
     const served = await answer.text();
+    const [, style = ''] = /<style>([\s\S]*)<\/style>/.exec(served) ?? [];
+    const hash = createHash('sha256').update(style).digest('base64');
+    expect(answer.headers.get('content-security-policy')).toContain(`'sha256-${hash}'`);
     const alerts = readFileSync(new URL('../../config/prometheus/rules/alerts.yml', import.meta.url), 'utf8');
     const anchors = new Set(
       Array.from(alerts.matchAll(/runbook_url:.*#(\w+)/g), ([, anchor]) => anchor ?? ''),
