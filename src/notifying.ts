@@ -11,6 +11,7 @@ import type { ChannelBacklog, NotificationMetrics } from './metrics/notification
 import { Dispatcher, type DispatchListener, type OpenChannel } from './notifiers/dispatcher.ts';
 import { NoticeRouter } from './notifiers/notice-router.ts';
 import type { Notifier } from './notifiers/notifier.ts';
+import { openChannel } from './notifiers/open-channel.ts';
 import { Outbox } from './notifiers/outbox.ts';
 import type { ListedMessage, Message, MessageState } from './notifiers/outbox-store.ts';
 import { OUTBOX_FILE, SqliteOutboxStore } from './notifiers/sqlite-outbox-store.ts';
@@ -167,12 +168,8 @@ export class Notifying implements Notifications, AsyncDisposable {
     await using opening = new AsyncDisposableStack();
     const opened = new Map<string, OpenChannel>();
     for (const own of settings.notifications.channels.values()) {
-      const { name, type, language, timezone, timeoutMs, options } = own;
-      const notifier = notifiers.get(type);
-      if (notifier === undefined)
-        throw new Error(`the settings name a notifier that is not registered: ${type}`);
-      const context = { channel: name, language, timezone, clock, baseDir, externalUrl };
-      opened.set(name, { channel: opening.use(await notifier.open(options, context)), timeoutMs });
+      const channel = opening.use(await openChannel(own, notifiers, { clock, baseDir, externalUrl }));
+      opened.set(own.name, { channel, timeoutMs: own.timeoutMs });
     }
     opening.move();
     return opened;

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type Command, InvalidArgumentError } from 'commander';
 import { z } from 'zod';
 import { type Delivery, type Notifier, NotifierUnavailable } from '../notifiers/notifier.ts';
+import { openChannel } from '../notifiers/open-channel.ts';
 import { MESSAGE_STATES, type MessageState } from '../notifiers/outbox-store.ts';
 import { readMessages } from '../notifiers/sqlite-outbox-store.ts';
 import { toBody } from '../http/notification-route.ts';
@@ -91,18 +92,14 @@ async function runTest(name: string, config: string, cli: CliContext, kinds: Kin
 }
 
 async function sendTest(
-  { name, type, language, timezone, timeoutMs, options }: ChannelSettings,
+  configured: ChannelSettings,
   { baseDir, externalUrl, listen }: Settings,
   { clock, stop }: CliContext,
   notifiers: ReadonlyMap<string, Notifier>,
 ): Promise<Delivery> {
-  const notifier = notifiers.get(type);
-  if (notifier === undefined) throw new Error(`the settings name a notifier that is not registered: ${type}`);
+  const { name, timeoutMs } = configured;
   const host = listen.host.includes(':') ? `[${listen.host}]` : listen.host;
-  await using channel = await notifier.open(options, {
-    channel: name,
-    language,
-    timezone,
+  await using channel = await openChannel(configured, notifiers, {
     clock,
     baseDir,
     externalUrl: externalUrl ?? `http://${host}:${listen.port}`,

@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
-import type { Notifier } from '../notifiers/notifier.ts';
+import { type Notifier, NotifierUnavailable } from '../notifiers/notifier.ts';
+import { openChannel } from '../notifiers/open-channel.ts';
 import type { Prober } from '../probes/probe.ts';
 import { loadBlackboxConfig } from '../settings/blackbox-config.ts';
 import { loadSettings } from '../settings/load-settings.ts';
-import { formatProblem, type SettingsProblem } from '../settings/settings.ts';
+import { formatProblem, type Settings, type SettingsProblem } from '../settings/settings.ts';
 import { type CliContext, type ExitCode, UsageError } from './context.ts';
 
 interface ValidateOptions {
@@ -49,13 +50,38 @@ async function validateConfig(
 ): Promise<ExitCode> {
   const loaded = await loadSettings(config, probers, cli.env, notifiers);
   if (loaded.ok) {
-    const { estate, modules } = loaded.value;
+    const { estate, modules, notifications } = loaded.value;
+    const problems = await whyNotOpened(loaded.value, notifiers, cli);
+    if (problems.length > 0) {
+      for (const problem of problems) cli.complain(`${config}: ${problem}`);
+      return 2;
+    }
+    const channels = notifications.channels.size;
     cli.print(
-      `OK: ${counted(estate.stores.size, 'store')}, ${counted(estate.targets.size, 'target')}, ${counted(modules.size, 'module')}`,
+      `OK: ${counted(estate.stores.size, 'store')}, ${counted(estate.targets.size, 'target')}, ${counted(modules.size, 'module')}` +
+        (channels === 0 ? '' : `, ${counted(channels, 'channel')}`),
     );
     return 0;
   }
   return complainOf(loaded.error, config, cli);
+}
+
+/** What keeps channels from being opened, as a start would find: secrets that cannot be read, templates. Sends nothing. */
+async function whyNotOpened(
+  { notifications, baseDir, externalUrl = '' }: Settings,
+  notifiers: ReadonlyMap<string, Notifier>,
+  { clock }: CliContext,
+): Promise<readonly string[]> {
+  const problems: string[] = [];
+  for (const configured of notifications.channels.values()) {
+    try {
+      await using _opened = await openChannel(configured, notifiers, { clock, baseDir, externalUrl });
+    } catch (error) {
+      if (!(error instanceof NotifierUnavailable)) throw error;
+      problems.push(error.message);
+    }
+  }
+  return problems;
 }
 
 /** A module that cannot be used hides nothing of the others, so it is a warning. */

@@ -69,6 +69,9 @@ function makeRoutes(context: AppContext): readonly Route[] {
   return [...routes, openapiRoute(context, routes)];
 }
 
+/** Pages that people open by a link: a browser may ask them for a token. */
+const FOR_BROWSERS: ReadonlySet<string> = new Set(['/', '/runbook']);
+
 /** No script at all, no other origin, a style sheet a page; plain HTTP is how a monitor on a store's network is read. */
 const HELMET = {
   contentSecurityPolicy: {
@@ -131,7 +134,8 @@ function identify(
       });
     }
     response.append('WWW-Authenticate', 'Bearer realm="kassavakt"');
-    if (route.path === '/') response.append('WWW-Authenticate', 'Basic realm="kassavakt", charset="UTF-8"');
+    if (FOR_BROWSERS.has(route.path))
+      response.append('WWW-Authenticate', 'Basic realm="kassavakt", charset="UTF-8"');
     throw new HttpProblem(
       'unauthorized',
       offered === undefined

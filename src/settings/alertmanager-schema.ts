@@ -24,7 +24,9 @@ export const alertmanagerConfig = z.strictObject({
     .boolean()
     .default(true)
     .describe('Whether silences and maintenances become silences in Alertmanager.'),
-  runbook_url: name(
-    'Where docs/runbook.md can be read; #kassavaktincident is put behind it. Without it /runbook of external_url.',
-  ).optional(),
+  runbook_url: baseUrl('https://wiki.example.test/runbook')
+    .optional()
+    .describe(
+      'Where docs/runbook.md can be read; #kassavaktincident is put behind it. Without it /runbook of external_url.',
+    ),
 });

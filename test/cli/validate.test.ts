@@ -1,9 +1,11 @@
+import { writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { Command } from 'commander';
 import { describe, expect, test } from '@jest/globals';
 import type { CliContext, ExitCode } from '../../src/cli/context.ts';
 import { addValidate } from '../../src/cli/validate.ts';
 import { systemClock } from '../../src/lib/clock.ts';
+import { notifiers } from '../../src/notifiers/registry.ts';
 import { ConfigFolder } from '../settings/config-folder.ts';
 import { fakeNotifiers } from '../settings/fake-notifiers.ts';
 import { fakeProbers } from '../settings/fake-probers.ts';
@@ -14,7 +16,7 @@ interface Ran {
   readonly complained: readonly string[];
 }
 
-async function validate(file: string, env: CliContext['env'] = {}): Promise<Ran> {
+async function validate(file: string, env: CliContext['env'] = {}, known = fakeNotifiers): Promise<Ran> {
   const printed: string[] = [];
   const complained: string[] = [];
   let exitCode: ExitCode | undefined;
@@ -31,7 +33,7 @@ async function validate(file: string, env: CliContext['env'] = {}): Promise<Ran>
       exitCode = await run();
     },
   };
-  addValidate(program, cli, fakeProbers, fakeNotifiers);
+  addValidate(program, cli, fakeProbers, known);
   await program.parseAsync(['validate', '--config', file], { from: 'user' });
   return { exitCode, printed, complained };
 }
@@ -52,6 +54,28 @@ targets:
     expect(await validate(folder.file, { HOST: 'h' })).toEqual({
       exitCode: 0,
       printed: ['OK: 3 stores, 2 targets, 1 module'],
+      complained: [],
+    });
+  });
+
+  test('counts channels that can be opened, and tells what keeps one from it as a start would', async () => {
+    using folder = new ConfigFolder({
+      'kassavakt.yaml': `
+notifications:
+  channels:
+    - { name: duty, type: webhook, webhook: { url_file: duty-url } }
+    - { name: desk, type: webhook, webhook: { url: "http://127.0.0.1:1/" } }
+`,
+    });
+    const missing = await validate(folder.file, {}, notifiers);
+    expect(missing).toMatchObject({ exitCode: 2, printed: [] });
+    expect(missing.complained).toEqual([
+      expect.stringMatching(/kassavakt\.yaml: channel duty: url_file .*duty-url does not exist/),
+    ]);
+    await writeFile(join(folder.file, '../duty-url'), 'http://127.0.0.1:1/secret\n');
+    expect(await validate(folder.file, {}, notifiers)).toEqual({
+      exitCode: 0,
+      printed: ['OK: 0 stores, 0 targets, 0 modules, 2 channels'],
       complained: [],
     });
   });

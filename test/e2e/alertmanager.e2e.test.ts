@@ -182,9 +182,9 @@ when(SUITE, () => {
     const suppressed = found
       .filter(({ status }) => status.inhibitedBy.length > 0)
       .map(({ labels }) => labels);
-    const [card, , method, , scope] = rules;
-    expect(suppressed).toHaveLength(3);
-    expect(suppressed).toEqual(expect.arrayContaining([card, method, scope]));
+    const [card, , method, web, scope] = rules;
+    expect(suppressed).toHaveLength(4);
+    expect(suppressed).toEqual(expect.arrayContaining([card, method, web, scope]));
   });
 
   test('a graver severity is another alert: the old one ends in the same moment, and says why', async () => {

@@ -78,7 +78,9 @@ describe('with tokens configured', () => {
 
   test('a browser may show the page with a token as password, and may do no more with it', async () => {
     const { url, get } = await start({ tokens: TOKENS });
-    expect((await get('/')).headers.get('www-authenticate')).toContain('Basic');
+    for (const page of ['/', '/runbook']) {
+      expect((await get(page)).headers.get('www-authenticate')).toContain('Basic');
+    }
     expect((await get('/metrics')).headers.get('www-authenticate')).not.toContain('Basic');
     const authorization = `Basic ${Buffer.from('me:secret-of-boss').toString('base64')}`;
     expect((await get('/', undefined, { authorization })).status).toBe(200);

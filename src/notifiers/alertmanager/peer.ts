@@ -191,7 +191,8 @@ function isPermanent(status: number): boolean {
 function describeRefusal({ status, data, headers }: AxiosResponse<string>): string {
   if (status >= 300 && status < 400) {
     const to = headers['location'] as unknown;
-    return `redirects to ${typeof to === 'string' ? to : 'another address'}; write that address under alertmanager.urls`;
+    const where = typeof to === 'string' && URL.canParse(to) ? new URL(to).origin : 'another address';
+    return `redirects to ${where}; write the address that answers under alertmanager.urls`;
   }
   if (status === 401 || status === 403) {
     return `refuses us with status ${status}; look at the credentials under alertmanager`;

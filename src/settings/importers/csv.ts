@@ -74,6 +74,9 @@ const STORE_VALUES: Readonly<Partial<Record<Meaning, (value: string) => string |
   longitude: (value) => degrees(value, 180),
   opening_hours: (value) => {
     const read = parseOpeningHours(value);
+    if (read.ok && read.value.onHolidays !== undefined) {
+      return 'they are about public holidays; add the hours to stores.csv once estate.public_holidays has the dates';
+    }
     return read.ok ? undefined : read.error;
   },
   weekly_sales: (value) => (/^\d+([.,]\d{1,2})?$/.test(value) ? undefined : 'it is no amount'),

@@ -1,3 +1,4 @@
+import { isAbsolute, resolve } from 'node:path';
 import { z } from 'zod';
 import { parseDuration } from '../../lib/duration.ts';
 import { err, ok, type Result } from '../../lib/result.ts';
@@ -240,10 +241,18 @@ function tellFields({ endpoint, where, draft }: Work): void {
       'probes connect directly and ask for no tokens',
     );
   }
+  const certificate = endpoint.client.tls?.['certificate-file'] ?? '';
+  if (certificate !== '' && !isAbsolute(certificate)) {
+    draft.changed(
+      where,
+      'its client certificate and key are files by their whole path',
+      `a relative file is read against where Gatus was started: ${certificate} is now ${resolve(certificate)}`,
+    );
+  }
   if (endpoint.alerts.length > 0) {
     draft.changed(
       where,
-      'when it counts as down is of its first alert',
+      'when it counts as down is of the alert that comes soonest',
       'who is told is said under "notifications"',
     );
   }
@@ -376,7 +385,10 @@ function tlsOf({ client }: Endpoint): Readonly<Record<string, unknown>> {
     ...(client.insecure ? { insecure_skip_verify: true } : {}),
     ...(client.tls === undefined || client.tls['certificate-file'] === ''
       ? {}
-      : { cert_file: client.tls['certificate-file'], key_file: client.tls['private-key-file'] }),
+      : {
+          cert_file: resolve(client.tls['certificate-file']),
+          key_file: resolve(client.tls['private-key-file']),
+        }),
   };
   return Object.keys(tls).length === 0 ? {} : { tls_config: tls };
 }

@@ -114,7 +114,7 @@ describe('an Alertmanager', () => {
     const told = await makePeer().postAlerts([ALERT], never);
     expect(told).toMatchObject({ ok: false, error: { isPermanent: true } });
     expect(told.ok ? '' : told.error.message).toContain(
-      'redirects to https://other.test/am; write that address',
+      'redirects to https://other.test; write the address that answers',
     );
     expect(seen).toHaveLength(1);
   });
