@@ -118,6 +118,7 @@ export class IncidentBook {
   restored(incident: IncidentId, id: TargetId, atMs: number): void {
     const life = this.open.get(incident);
     if (life === undefined) return;
+    this.teller.noteWidest(life, atMs);
     this.views.changed(life);
     this.turned(life, restore(life, id, atMs, this.context.outlook.timing));
   }

@@ -1,5 +1,5 @@
 import type { BookContext } from './book-context.ts';
-import type { IncidentChanged } from './events.ts';
+import type { Incident, IncidentChanged } from './events.ts';
 import { downIn, isHushed, type Life, placeOf, type Turn } from './incident-life.ts';
 import type { LifeViews } from './life-views.ts';
 import { compareAges } from './lives-by-scope.ts';
@@ -81,9 +81,17 @@ export class IncidentTeller {
     this.context.emit({ atMs, kind, incident, ...placeOf(struck, this.context.outlook.estate) });
   }
 
+  /** Before it becomes less: what it was at its widest is what is told of it at its end. */
+  noteWidest(life: Life, atMs: number): void {
+    if (downIn(life) > life.widest.targetsDown) widen(life, this.views.describe(life, atMs));
+  }
+
   private describe(life: Life, atMs: number): void {
     life.incident = this.views.describe(life, atMs);
-    const { targetsDown, title } = life.incident;
-    if (targetsDown >= life.widest.targetsDown) life.widest = { targetsDown, title };
+    widen(life, life.incident);
   }
+}
+
+function widen(life: Life, { targetsDown, title }: Incident): void {
+  if (targetsDown >= life.widest.targetsDown) life.widest = { targetsDown, title };
 }
